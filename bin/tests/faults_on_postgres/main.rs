@@ -1,0 +1,18 @@
+//! What a cluster makes of faults: kills, cut and held links, full journals, transactions larger than memory, servers of
+//! different majors, other users.
+#![cfg(test)]
+
+mod bank;
+#[path = "../cluster/mod.rs"]
+#[expect(dead_code, reason = "other tests use the rest of it")]
+mod cluster;
+mod drain;
+mod journal_limit;
+mod kills;
+mod large;
+mod links;
+mod majors;
+mod ordinary_user;
+mod outages;
+mod proxy;
+mod settings;

@@ -1,0 +1,4 @@
+//! Writes of several nodes to the same rows at once.
+
+mod load;
+mod rows;

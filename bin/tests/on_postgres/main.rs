@@ -1,0 +1,10 @@
+//! What is replicated, and how it stops, on real clusters of different majors.
+#![cfg(test)]
+
+#[path = "../cluster/mod.rs"]
+mod cluster;
+mod conflicts;
+mod setup;
+mod statements;
+mod stops;
+mod values;

@@ -1,0 +1,5 @@
+//! Setting up, refusing, leaving, and being idle.
+
+mod idle;
+mod leave;
+mod refuse;

@@ -1,0 +1,4 @@
+//! Links that stop at what cannot be applied, and how they go on.
+
+mod catalogue;
+mod refusals;

@@ -1,0 +1,57 @@
+//! The PostgreSQL sessions that write.
+//!
+//! *What it is.* A [`Session`] applies the transactions of one origin: planned steps become set-based statements, whole
+//! batches go out in a round trip or two, and each transaction records the origin's progress with its rows.
+//!
+//! *The picture.*
+//!
+//! ```text
+//! Session -- begin(marker, horizon) --> Transaction -- execute(batch) --> dropouts
+//!                                           |  lock(rows), [BarrierSession::commit], write(exact)
+//!                                           +--> commit | rollback
+//! ```
+//!
+//! *The laws.* The marker is the first item of every transaction. A statement with a guard overwrites nothing that its
+//! verdict did not know, decided by PostgreSQL on the row version that it replaces. A row that is deleted or updated
+//! without a guard was locked before. Every setting that changes a value's text is said explicitly. No error shows a
+//! row's values unless it is asked for them.
+//!
+//! *What it is not.* It decides nothing about conflicts (`engine/replication`), merges nothing (`engine/plan`), reads no
+//! WAL (`wal/client`) and installs nothing (`engine/setup`). It does not retry: [`Error::remedy`] says what would help.
+//! An UPDATE never sets a column GENERATED ALWAYS AS IDENTITY, because PostgreSQL has no way to.
+//!
+//! *Where to start.* [`Session::begin`], then [`Transaction::execute`].
+
+mod array;
+mod barrier;
+mod classify;
+mod copy;
+mod error;
+mod exact;
+mod execute;
+mod keyless;
+mod name;
+mod origin;
+mod pipeline;
+mod render;
+mod rows;
+mod session;
+mod settings;
+mod shape;
+mod skipped;
+mod statements;
+mod texts;
+mod transaction;
+mod truncate;
+
+pub use barrier::BarrierSession;
+pub use classify::{Class, Refusal, Remedy};
+pub use copy::{CopySource, CopyTarget};
+pub use error::{Error, MissingValues, Result};
+pub use exact::{Scope, Values};
+pub use execute::Executed;
+pub use origin::{ORIGIN_PREFIX, ensure as ensure_origin, origin_name, our_roidents};
+pub use session::{Options, Session, SynchronousCommit, connect};
+pub use settings::session_settings;
+pub use texts::{Texts, row_texts};
+pub use transaction::{Begin, Transaction};

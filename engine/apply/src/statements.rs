@@ -1,0 +1,113 @@
+//! Prepared statements of a session.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use postgres_types::Type;
+use synapse_engine_identity::{ColumnId, TableId};
+use synapse_engine_plan::Table;
+use tokio_postgres::{Client, Statement};
+
+use crate::error::{Error, Result};
+use crate::render::{self, Op};
+use crate::shape::Shape;
+use crate::transaction::{MARKER_SQL, MARKER_TYPES};
+
+/// Statements kept; past it all are prepared anew. A plan takes some 20 KiB in the backend.
+const STATEMENTS_MAX: usize = 2_000;
+
+/// What a session has prepared, by table, operation and columns.
+#[derive(Debug, Default)]
+pub(crate) struct Statements {
+    shapes: HashMap<TableId, (Arc<Table>, Arc<Shape>)>,
+    prepared: HashMap<(TableId, Op), Vec<Prepared>>,
+    count: usize,
+    marker: Option<Statement>,
+}
+
+#[derive(Debug)]
+struct Prepared {
+    columns: Vec<ColumnId>,
+    statement: Statement,
+}
+
+impl Statements {
+    /// The statement, if it is prepared for the table as it is now.
+    pub(crate) fn known(&self, op: Op, table: &Arc<Table>, columns: &[ColumnId]) -> Option<Statement> {
+        let (shaped, _) = self.shapes.get(&table.id)?;
+        if !same(shaped, table) {
+            return None;
+        }
+        let all = self.prepared.get(&(table.id, op))?;
+        let found = all.iter().find(|prepared| prepared.columns == columns)?;
+        Some(found.statement.clone())
+    }
+
+    /// Prepares the statement: one or two round trips.
+    pub(crate) async fn prepare(
+        &mut self,
+        client: &Client,
+        op: Op,
+        table: &Arc<Table>,
+        columns: &[ColumnId],
+    ) -> Result<Statement> {
+        let shape = self.shape(client, table).await?;
+        if self.count >= STATEMENTS_MAX {
+            self.prepared.clear();
+            self.count = 0;
+        }
+        let sql = render::statement(op, table, columns, &shape);
+        let (count, guarded) = render::parameters(op, table, columns);
+        let mut types = vec![Type::TEXT_ARRAY; count];
+        if guarded {
+            types.extend([Type::OID_ARRAY, Type::TEXT]);
+        }
+        let statement = client
+            .prepare_typed(&sql, &types)
+            .await
+            .map_err(Error::doing("prepare a statement"))?;
+        let columns = columns.to_vec();
+        let prepared = Prepared {
+            columns,
+            statement: statement.clone(),
+        };
+        self.prepared.entry((table.id, op)).or_default().push(prepared);
+        self.count += 1;
+        Ok(statement)
+    }
+
+    /// The statement that begins every transaction.
+    pub(crate) async fn marker(&mut self, client: &Client) -> Result<Statement> {
+        if let Some(marker) = &self.marker {
+            return Ok(marker.clone());
+        }
+        let marker = client
+            .prepare_typed(MARKER_SQL, &MARKER_TYPES)
+            .await
+            .map_err(Error::doing("prepare a marker"))?;
+        Ok(self.marker.insert(marker).clone())
+    }
+
+    /// How the table's key is compared.
+    pub(crate) async fn shape(&mut self, client: &Client, table: &Arc<Table>) -> Result<Arc<Shape>> {
+        if let Some((shaped, shape)) = self.shapes.get(&table.id)
+            && same(shaped, table)
+        {
+            return Ok(Arc::clone(shape));
+        }
+        self.prepared.retain(|(id, _), _| *id != table.id);
+        self.count = self.prepared.values().map(Vec::len).sum();
+        let shape = if table.has_key() {
+            Shape::read(client, table).await?
+        } else {
+            Shape::keyless()
+        };
+        let shape = Arc::new(shape);
+        self.shapes.insert(table.id, (Arc::clone(table), Arc::clone(&shape)));
+        Ok(shape)
+    }
+}
+
+fn same(a: &Arc<Table>, b: &Arc<Table>) -> bool {
+    Arc::ptr_eq(a, b) || a == b
+}

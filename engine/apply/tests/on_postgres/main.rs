@@ -1,0 +1,23 @@
+//! The sessions against a real server.
+
+#[cfg(test)]
+mod fixture;
+#[cfg(test)]
+mod server;
+
+#[cfg(test)]
+mod copies;
+#[cfg(test)]
+mod exact;
+#[cfg(test)]
+mod guard;
+#[cfg(test)]
+mod plans;
+#[cfg(test)]
+mod steps;
+#[cfg(test)]
+mod trouble;
+#[cfg(test)]
+mod types;
+#[cfg(test)]
+mod wal;

@@ -1,0 +1,402 @@
+//! One transaction of the applier: planned, executed, taken through the exact path, committed.
+
+mod exact;
+mod failure;
+mod values;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use synapse_engine_apply::{Begin, Scope, Session, Transaction};
+use synapse_engine_change::{Block, Change, Part};
+use synapse_engine_identity::{Origin, RowId, Stamp};
+use synapse_engine_plan::{Batch, Builder, Mapping, Order, Row, Table, Tables, writes_of};
+use synapse_engine_replication::{Decided, Marker, MarkerKind, Recheck};
+use synapse_wal_types::{Lsn, PgTimestamp, Xid};
+
+pub(crate) use failure::Failure;
+
+use crate::feed::Next;
+use crate::lane::Applier;
+use crate::shared::lock;
+use exact::{Exactly, Round};
+
+/// What one transaction of the applier carries.
+pub(crate) enum Work {
+    /// Whole transactions of one origin.
+    Batch(Vec<Next>),
+    /// The first part of a large one; the others follow in the feed.
+    Large(Next),
+}
+
+impl Work {
+    fn first(&self) -> Option<&Next> {
+        match self {
+            Work::Batch(txns) => txns.first(),
+            Work::Large(next) => Some(next),
+        }
+    }
+
+    fn last(&self) -> Option<&Next> {
+        match self {
+            Work::Batch(txns) => txns.last(),
+            Work::Large(next) => Some(next),
+        }
+    }
+}
+
+impl Applier {
+    /// Applies `work` in one transaction, or nothing of it.
+    pub(crate) async fn attempt(&mut self, origin: Origin, work: &Work, order: Order) -> Result<(), Failure> {
+        let (Some(first), Some(last)) = (work.first(), work.last()) else {
+            return Ok(());
+        };
+        let span = (origin, first.stamp().txn.lsn, last.stamp().txn.lsn);
+        if let Work::Large(_) = work {
+            // Rows of this node that were written since the last horizon would all take the exact path.
+            self.wait_for_barrier().await?;
+        }
+        let mut session = self.take_session(origin)?;
+        let decided = lock(&self.kernel).begin(MarkerKind::Batch, origin, span.2);
+        let done = match work {
+            Work::Batch(txns) => self.whole(&mut session, txns, order, &decided, span).await,
+            Work::Large(next) => self.parts(&mut session, next, order, &decided, span).await,
+        };
+        self.sessions.insert(origin, session);
+        let mut kernel = lock(&self.kernel);
+        match done {
+            Ok(()) => {
+                match work {
+                    Work::Batch(txns) => txns.iter().for_each(|next| kernel.committed(&next.stamp())),
+                    Work::Large(next) => kernel.committed(&next.stamp()),
+                }
+                Ok(())
+            }
+            Err(failure) => {
+                kernel.given_up();
+                Err(failure)
+            }
+        }
+    }
+
+    async fn whole(
+        &mut self,
+        session: &mut Session,
+        txns: &[Next],
+        order: Order,
+        decided: &Decided,
+        span: (Origin, Lsn, Lsn),
+    ) -> Result<(), Failure> {
+        let begin = self.begin(MarkerKind::Batch, span, txns.last(), decided);
+        let truncates = tables_to_lock(txns, &*self.shared.directory());
+        if truncates.is_empty() {
+            let batch = self.plan(txns, order)?;
+            let mut transaction = session.begin(begin).await?;
+            self.carry_out(&mut transaction, &batch, span, Scope::Won).await?;
+            transaction.commit().await?;
+            self.count(&batch);
+        } else {
+            let mut transaction = session.begin(begin).await?;
+            transaction.lock_tables(&truncates).await?;
+            // Under the locks nothing more is written, and what was is read before anything is decided.
+            self.wait_for_barrier().await?;
+            let batch = self.plan(txns, order)?;
+            self.carry_out(&mut transaction, &batch, span, Scope::Won).await?;
+            transaction.commit().await?;
+            self.count(&batch);
+        }
+        Ok(())
+    }
+
+    /// A large transaction, part by part, in one of ours.
+    async fn parts(
+        &mut self,
+        session: &mut Session,
+        first: &Next,
+        order: Order,
+        decided: &Decided,
+        span: (Origin, Lsn, Lsn),
+    ) -> Result<(), Failure> {
+        let begin = self.begin(MarkerKind::Batch, span, Some(first), decided);
+        let mut transaction = session.begin(begin).await?;
+        let mut part = first.clone();
+        loop {
+            let one = std::slice::from_ref(&part);
+            let truncates = tables_to_lock(one, &*self.shared.directory());
+            if !truncates.is_empty() {
+                transaction.lock_tables(&truncates).await?;
+                self.wait_for_barrier().await?;
+            }
+            let batch = self.plan(one, order)?;
+            self.carry_out(&mut transaction, &batch, span, Scope::Won).await?;
+            self.count(&batch);
+            if !matches!(part.part(), Part::Middle(_)) {
+                break;
+            }
+            let feed = self.feed(span.0);
+            part = feed.next_part().await?.ok_or(Failure::PartsEnded)?;
+            feed.pass();
+        }
+        Ok(transaction.commit().await?)
+    }
+
+    /// Decides every write, and merges.
+    fn plan<'a>(&self, txns: &'a [Next], order: Order) -> Result<Batch<'a>, Failure> {
+        let known = self.shared.known();
+        let mut kernel = lock(&self.kernel);
+        let mut builder = Builder::new(order);
+        for next in txns {
+            builder.add(&mut *kernel, &known, &next.block, next.at)?;
+        }
+        Ok(builder.finish())
+    }
+
+    /// Executes a batch and takes what drops out through the exact path.
+    async fn carry_out<'a>(
+        &mut self,
+        transaction: &mut Transaction<'_>,
+        batch: &Batch<'a>,
+        span: (Origin, Lsn, Lsn),
+        scope: Scope,
+    ) -> Result<(), Failure> {
+        let survivors = values::survivors(&self.shared, &self.kernel, batch).await?;
+        let survivors = survivors.as_ref().map(values::FromJournals::rows).unwrap_or_default();
+        let executed = transaction.execute(batch, &survivors).await?;
+        self.shared
+            .counters
+            .rows_guarded
+            .add(executed.rows_guarded + executed.rows_inserted);
+        for (kind, missing) in [
+            ("update_missing", &executed.update_missing),
+            ("delete_missing", &executed.delete_missing),
+        ] {
+            for (table, count) in missing {
+                self.shared.conflict(*table, kind, *count);
+            }
+        }
+        let round = Round { batch, span, scope };
+        let rows = Exactly::of(batch.contested.clone(), executed.dropouts, self.next_barrier);
+        self.exactly(transaction, &round, rows).await
+    }
+
+    fn begin(&self, kind: MarkerKind, span: (Origin, Lsn, Lsn), last: Option<&Next>, decided: &Decided) -> Begin {
+        let (hlc, commit_ts) = last.map_or((Default::default(), PgTimestamp(0)), |next| {
+            let txn = &next.block.transactions[next.at];
+            (txn.hlc, txn.commit_ts)
+        });
+        let (origin, first, last) = span;
+        let Decided {
+            at: decided_at,
+            horizon,
+            epoch,
+        } = *decided;
+        let marker = Marker {
+            kind,
+            origin,
+            first,
+            last,
+            hlc,
+            decided_at,
+            epoch,
+            xmin: Xid(0),
+        };
+        Begin {
+            marker,
+            commit_ts,
+            horizon,
+            our_roidents: self.roidents.clone(),
+        }
+    }
+
+    fn count(&self, batch: &Batch<'_>) {
+        let counters = &self.shared.counters;
+        counters.applied_batches.add(1);
+        counters.applied_changes.add(batch.changes as u64);
+        for conflict in &batch.conflicts {
+            self.shared.conflict(conflict.row.table, conflict.kind, 1);
+            if conflict.lost {
+                counters.rows_skipped.add(1);
+            }
+        }
+    }
+
+    /// Resolves rows of an earlier batch again, if a local transaction wrote them unseen.
+    pub(crate) async fn recheck(&mut self, recheck: Recheck) -> Result<(), Failure> {
+        let Recheck {
+            origin, first, last, ..
+        } = recheck;
+        let blocks = values::blocks(&self.shared, origin, first, last)?;
+        let (rows, last_stamp) = self.suspects(&recheck, &blocks);
+        let Some((stamp, commit_ts)) = last_stamp.filter(|_| !rows.is_empty()) else {
+            lock(&self.kernel).recheck_done(&recheck);
+            return Ok(());
+        };
+        self.shared.counters.rows_rechecked.add(rows.len() as u64);
+        let mut contested: Vec<RowId> = rows.keys().copied().collect();
+        contested.sort_unstable();
+        let batch = Batch {
+            rows,
+            contested,
+            ..Batch::default()
+        };
+        let mut session = self.take_session(origin)?;
+        let decided = self.begin_recheck(&recheck, &batch.contested);
+        let Decided {
+            at: decided_at,
+            horizon,
+            epoch,
+        } = decided;
+        let kind = MarkerKind::Recheck { of: recheck.marker };
+        let marker = Marker {
+            kind,
+            origin,
+            first,
+            last,
+            hlc: stamp.hlc,
+            decided_at,
+            epoch,
+            xmin: Xid(0),
+        };
+        let begin = Begin {
+            marker,
+            commit_ts,
+            horizon,
+            our_roidents: self.roidents.clone(),
+        };
+        let done = self
+            .recheck_rows(&mut session, begin, &batch, (origin, first, last))
+            .await;
+        self.sessions.insert(origin, session);
+        if done.is_err() {
+            lock(&self.kernel).given_up();
+        }
+        done
+    }
+
+    fn begin_recheck(&self, recheck: &Recheck, rows: &[RowId]) -> Decided {
+        let mut kernel = lock(&self.kernel);
+        let decided = kernel.begin(MarkerKind::Recheck { of: recheck.marker }, recheck.origin, recheck.last);
+        for row in rows {
+            kernel.remember(*row);
+        }
+        decided
+    }
+
+    async fn recheck_rows(
+        &mut self,
+        session: &mut Session,
+        begin: Begin,
+        batch: &Batch<'_>,
+        span: (Origin, Lsn, Lsn),
+    ) -> Result<(), Failure> {
+        let marker = begin.marker.kind;
+        let mut transaction = session.begin(begin).await?;
+        self.carry_out(&mut transaction, batch, span, Scope::EveryAuthor)
+            .await?;
+        transaction.commit().await?;
+        // It is pending until its own marker is read; run it once only.
+        if let MarkerKind::Recheck { of } = marker {
+            self.wait_for_recheck(of).await;
+        }
+        Ok(())
+    }
+
+    /// Rows of the batch that a local transaction between its verdicts and its marker wrote.
+    #[expect(clippy::type_complexity, reason = "the rows of a batch, as `Batch` has them")]
+    fn suspects<'a>(
+        &self,
+        recheck: &Recheck,
+        blocks: &'a [Arc<Block>],
+    ) -> (HashMap<RowId, (Arc<Table>, Row<'a>)>, Option<(Stamp, PgTimestamp)>) {
+        let directory = self.shared.directory();
+        let mut kernel = lock(&self.kernel);
+        let (mut rows, mut last) = (HashMap::new(), None);
+        for block in blocks {
+            for (at, txn) in block.transactions.iter().enumerate() {
+                if txn.lsn < recheck.first || txn.lsn > recheck.last {
+                    continue;
+                }
+                last = Some((block.stamp(at), txn.commit_ts));
+                for change in block.changes_of(at) {
+                    let Some(table) = directory.find(change.relation()) else {
+                        continue;
+                    };
+                    let Ok(mapping) = Mapping::new(change.relation(), &table) else {
+                        continue;
+                    };
+                    let tuples = match change {
+                        Change::Insert { new, .. } => [None, Some(new)],
+                        Change::Update { old, new, .. } => [old.map(synapse_engine_change::Old::tuple), Some(new)],
+                        Change::Delete { old, .. } => [Some(old.tuple()), None],
+                        Change::Truncate { .. } => [None, None],
+                    };
+                    let writes = writes_of(&mapping, &change);
+                    for write in writes.into_iter().flatten() {
+                        let tuple = tuples
+                            .iter()
+                            .flatten()
+                            .find(|t| synapse_engine_plan::row_id(&mapping, **t) == write.row);
+                        if let Some(tuple) = tuple
+                            && kernel.needs_recheck(recheck, write.row)
+                        {
+                            rows.insert(write.row, (Arc::clone(&table), mapping.row(*tuple)));
+                        }
+                    }
+                }
+            }
+        }
+        (rows, last)
+    }
+
+    /// The session of an origin, for one transaction: it is put back after it.
+    fn take_session(&mut self, origin: Origin) -> Result<Session, Failure> {
+        let session = self.sessions.remove(&origin).filter(|session| !session.is_closed());
+        session.ok_or(Failure::SessionLost(origin))
+    }
+
+    /// Keeps a transaction for a person to look at, and goes past it.
+    pub(crate) async fn skip(&mut self, origin: Origin, next: &Next, reason: &str) -> Result<(), Failure> {
+        let stamp = next.stamp();
+        let span = (origin, stamp.txn.lsn, stamp.txn.lsn);
+        let changes = values::as_json(next);
+        let mut session = self.take_session(origin)?;
+        let decided = lock(&self.kernel).begin(MarkerKind::Batch, origin, stamp.txn.lsn);
+        let begin = self.begin(MarkerKind::Batch, span, Some(next), &decided);
+        let done = async {
+            let mut transaction = session.begin(begin).await?;
+            transaction.skip(stamp.txn, reason, &changes).await?;
+            transaction.commit().await.map_err(Failure::from)
+        };
+        let done = done.await;
+        self.sessions.insert(origin, session);
+        let mut kernel = lock(&self.kernel);
+        match done {
+            Ok(()) => {
+                kernel.committed(&stamp);
+                Ok(())
+            }
+            Err(failure) => {
+                kernel.given_up();
+                Err(failure)
+            }
+        }
+    }
+}
+
+/// Tables that the transactions empty.
+fn tables_to_lock(txns: &[Next], tables: &impl Tables) -> Vec<Arc<Table>> {
+    let mut found: Vec<Arc<Table>> = Vec::new();
+    for next in txns {
+        for change in next.block.changes_of(next.at) {
+            if let Change::Truncate { relation, .. } = change
+                && let Some(table) = tables.find(relation)
+                && found.iter().all(|t| t.id != table.id)
+            {
+                found.push(table);
+            }
+        }
+    }
+    // Everybody locks in the same order.
+    found.sort_by(|a, b| (&a.schema, &a.name).cmp(&(&b.schema, &b.name)));
+    found
+}

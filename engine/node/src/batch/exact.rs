@@ -1,0 +1,182 @@
+//! The exact path: lock, barrier, resolve, write.
+
+use std::time::Duration;
+
+use synapse_engine_apply::{MissingValues, Scope, Transaction, Values};
+use synapse_engine_identity::{Origin, RowId};
+use synapse_engine_plan::{Batch, Exact, Row, Step};
+use synapse_engine_replication::{Action, Event, Lane};
+use synapse_wal_types::Lsn;
+
+use super::failure::Failure;
+use super::values;
+use crate::lane::Applier;
+use crate::shared::lock;
+
+/// Capture reads a barrier within milliseconds, unless it reads a large transaction or the server stands still.
+const BARRIER_PATIENCE: Duration = Duration::from_secs(30);
+
+/// What a round of the exact path belongs to.
+pub(super) struct Round<'b, 'a> {
+    pub(super) batch: &'b Batch<'a>,
+    pub(super) span: (Origin, Lsn, Lsn),
+    pub(super) scope: Scope,
+}
+
+/// The rows of an exact path that begins.
+pub(super) struct Exactly {
+    lane: Lane,
+    dropouts: Vec<RowId>,
+}
+
+impl Exactly {
+    pub(super) fn of(contested: Vec<RowId>, dropouts: Vec<RowId>, barrier: u64) -> Self {
+        Exactly {
+            lane: Lane::new(contested, barrier),
+            dropouts,
+        }
+    }
+}
+
+/// The row as it was called before its key changed in this batch.
+fn moved_from<'b, 'a>(batch: &'b Batch<'a>, row: RowId) -> Option<&'b Row<'a>> {
+    batch.steps.iter().find_map(|step| match step {
+        Step::Move { from, to, .. } if to.0 == row => Some(&from.1),
+        Step::Move { .. }
+        | Step::Delete(_)
+        | Step::Update(_)
+        | Step::Insert(_)
+        | Step::InsertKeyless { .. }
+        | Step::Keyless { .. }
+        | Step::Truncate { .. } => None,
+    })
+}
+
+impl Applier {
+    /// Takes rows through the exact path.
+    pub(super) async fn exactly<'a>(
+        &mut self,
+        transaction: &mut Transaction<'_>,
+        round: &Round<'_, 'a>,
+        rows: Exactly,
+    ) -> Result<(), Failure> {
+        let Exactly { mut lane, dropouts } = rows;
+        let mut action = lane.advance(Event::Executed(dropouts));
+        loop {
+            let event = match action {
+                Action::Commit => return Ok(()),
+                Action::GiveUp => return Err(Failure::GaveWay),
+                Action::Lock(rows) => {
+                    transaction.lock(round.batch, &rows).await?;
+                    Event::Locked
+                }
+                Action::Barrier(id) => {
+                    self.next_barrier = self.next_barrier.max(id + 1);
+                    self.barrier(id).await?;
+                    Event::BarrierRead
+                }
+                Action::Write(rows) => {
+                    self.shared.counters.rows_exact.add(rows.len() as u64);
+                    Event::Written(self.write(transaction, round, &rows).await?)
+                }
+            };
+            action = lane.advance(event);
+        }
+    }
+
+    /// Makes locked rows what their registers say.
+    async fn write<'a>(
+        &mut self,
+        transaction: &mut Transaction<'_>,
+        round: &Round<'_, 'a>,
+        rows: &[RowId],
+    ) -> Result<Vec<RowId>, Failure> {
+        let exacts: Vec<Exact<'a>> = {
+            let mut kernel = lock(&self.kernel);
+            let registers = kernel.registers_mut();
+            rows.iter()
+                .filter_map(|row| Exact::of(registers, round.batch, round.span, *row))
+                .collect()
+        };
+        let missing = match transaction.write(&exacts, &Values::default(), round.scope).await {
+            Err(synapse_engine_apply::Error::MissingValues { rows }) => rows,
+            written => return Ok(written?),
+        };
+        let mut fetched = values::fetch(&self.shared, &missing).await?;
+        let gone = self.fill(transaction, round, &missing, &mut fetched).await?;
+        let exacts: Vec<Exact<'a>> = exacts.into_iter().filter(|exact| !gone.contains(&exact.row)).collect();
+        Ok(transaction.write(&exacts, &fetched.values(), round.scope).await?)
+    }
+
+    /// Finds the values that no journal here holds. A row whose key changed keeps them under its old key; else the
+    /// update's own node has them. Answers with rows that are nowhere any more: whoever deleted them there had seen the
+    /// update, and that delete is on its way.
+    async fn fill(
+        &self,
+        transaction: &mut Transaction<'_>,
+        round: &Round<'_, '_>,
+        missing: &[MissingValues],
+        fetched: &mut values::FromJournals,
+    ) -> Result<Vec<RowId>, Failure> {
+        let mut gone = Vec::new();
+        for lack in missing {
+            let mut columns = lack.unknown.clone();
+            for (txn, more) in &lack.authors {
+                if !fetched.has(*txn, lack.row) {
+                    columns.extend(more);
+                }
+            }
+            let Some((table, row)) = round.batch.rows.get(&lack.row) else {
+                continue;
+            };
+            if columns.is_empty() {
+                continue;
+            }
+            let texts = match moved_from(round.batch, lack.row) {
+                Some(old) => transaction.row_texts(table, old, &columns).await?,
+                None => None,
+            };
+            let texts = match texts {
+                Some(texts) => Some(texts),
+                None => values::ask(&self.shared, round.span.0, table, row, &columns).await?,
+            };
+            match texts {
+                Some(texts) => fetched.fill(lack, table.columns.len(), &columns, texts),
+                None => gone.push(lack.row),
+            }
+        }
+        Ok(gone)
+    }
+
+    /// Commits a barrier of its own number, and waits until capture has read it.
+    pub(crate) async fn wait_for_barrier(&mut self) -> Result<(), Failure> {
+        let id = self.next_barrier;
+        self.next_barrier += 1;
+        self.barrier(id).await
+    }
+
+    async fn barrier(&self, id: u64) -> Result<(), Failure> {
+        let mut read = self.shared.barrier.subscribe();
+        self.barriers.commit(id).await?;
+        let passed = tokio::time::timeout(BARRIER_PATIENCE, read.wait_for(|last| *last >= id)).await;
+        passed.map(|_| ()).map_err(|_| Failure::BarrierTimedOut)
+    }
+
+    /// Waits until capture has read the marker of the re-check of `of`.
+    pub(super) async fn wait_for_recheck(&self, of: Lsn) {
+        let mut stirred = self.shared.stirred.subscribe();
+        let pending = || {
+            lock(&self.kernel)
+                .stamper()
+                .state()
+                .rechecks
+                .iter()
+                .any(|r| r.marker == of)
+        };
+        while pending() {
+            if stirred.changed().await.is_err() {
+                return;
+            }
+        }
+    }
+}

@@ -1,0 +1,132 @@
+//! deliver: one origin's transactions, in order, as the journal holds them.
+
+use std::sync::Arc;
+
+use synapse_engine_change::{Block, Part};
+use synapse_engine_identity::{Origin, Stamp};
+use synapse_wal_types::Lsn;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use crate::error::Error;
+use crate::shared::Shared;
+
+/// Blocks read ahead of the applier, per origin: enough to decode while it waits for the server.
+const AHEAD: usize = 6;
+
+/// The transactions of one origin that are not applied here.
+#[derive(Debug)]
+pub(crate) struct Feed {
+    blocks: mpsc::Receiver<Result<Arc<Block>, Error>>,
+    current: Option<(Arc<Block>, usize)>,
+}
+
+/// One transaction of a feed.
+#[derive(Clone, Debug)]
+pub(crate) struct Next {
+    pub(crate) block: Arc<Block>,
+    pub(crate) at: usize,
+}
+
+impl Next {
+    pub(crate) fn stamp(&self) -> Stamp {
+        self.block.stamp(self.at)
+    }
+
+    pub(crate) fn part(&self) -> Part {
+        self.block.transactions[self.at].part
+    }
+
+    pub(crate) fn changes(&self) -> usize {
+        self.block.transactions[self.at].changes.len()
+    }
+}
+
+impl Feed {
+    /// Reads what comes after `after`, until `stop`.
+    pub(crate) fn start(shared: &Arc<Shared>, origin: Origin, after: Lsn, stop: CancellationToken) -> Self {
+        let (sender, blocks) = mpsc::channel(AHEAD);
+        let shared = Arc::clone(shared);
+        tokio::spawn(async move {
+            tokio::select! {
+                () = stop.cancelled() => {}
+                done = read(&shared, origin, after, &sender) => {
+                    if let Err(error) = done {
+                        let _ = sender.send(Err(error)).await;
+                        shared.stir();
+                    }
+                }
+            }
+        });
+        Feed { blocks, current: None }
+    }
+
+    /// The next transaction, if it is there.
+    pub(crate) fn peek(&mut self) -> Result<Option<Next>, Error> {
+        loop {
+            if let Some((block, at)) = &self.current {
+                if *at < block.transactions.len() {
+                    return Ok(Some(Next {
+                        block: Arc::clone(block),
+                        at: *at,
+                    }));
+                }
+                self.current = None;
+            }
+            match self.blocks.try_recv() {
+                Ok(block) => self.current = Some((block?, 0)),
+                Err(_) => return Ok(None),
+            }
+        }
+    }
+
+    /// Waits for the next part of a large transaction whose first part was taken: the journal holds it whole.
+    pub(crate) async fn next_part(&mut self) -> Result<Option<Next>, Error> {
+        loop {
+            if let Some(next) = self.peek()? {
+                return Ok(Some(next));
+            }
+            match self.blocks.recv().await {
+                Some(block) => self.current = Some((block?, 0)),
+                None => return Ok(None),
+            }
+        }
+    }
+
+    /// Goes past the transaction that was peeked at.
+    pub(crate) fn pass(&mut self) {
+        if let Some((_, at)) = &mut self.current {
+            *at += 1;
+        }
+    }
+}
+
+async fn read(
+    shared: &Arc<Shared>,
+    origin: Origin,
+    after: Lsn,
+    blocks: &mpsc::Sender<Result<Arc<Block>, Error>>,
+) -> Result<(), Error> {
+    let mut reader = shared.journal.log(origin)?.read_after(after)?;
+    let mut grown = shared.grown.subscribe();
+    let mut durable = shared.durable.subscribe();
+    loop {
+        grown.borrow_and_update();
+        let Some(block) = reader.next_block()? else {
+            if grown.changed().await.is_err() {
+                return Ok(());
+            }
+            continue;
+        };
+        // What is applied must outlive a crash here: the registers are made from it.
+        let last = block.header().last;
+        let block = Arc::new(block.decode()?);
+        if durable.wait_for(|durable| durable.get(origin) >= last).await.is_err() {
+            return Ok(());
+        }
+        if blocks.send(Ok(block)).await.is_err() {
+            return Ok(());
+        }
+        shared.stir();
+    }
+}

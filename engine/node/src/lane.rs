@@ -1,0 +1,417 @@
+//! deliver -> resolve -> apply: which transactions come next, and what is done when they fail.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use synapse_engine_apply::{BarrierSession, Remedy, Session, our_roidents};
+use synapse_engine_change::{Change, Part};
+use synapse_engine_identity::Origin;
+use synapse_engine_plan::Order;
+use synapse_engine_replication::Delivery;
+use synapse_engine_setup::Fingerprint;
+use synapse_wal_types::Oid;
+use tokio::time::Instant;
+use tokio_postgres::NoTls;
+use tokio_util::sync::CancellationToken;
+
+use crate::batch::{Failure, Work};
+use crate::clock;
+use crate::error::Error;
+use crate::feed::{Feed, Next};
+use crate::generation::{refresh, session};
+use crate::peer::{Stop, StopClass};
+use crate::shared::{NodeKernel, Phase, Shared, lock};
+use crate::sql;
+
+/// Source transactions in one of ours: beyond this the server gains nothing more.
+const TRANSACTIONS_MAX: usize = 2_000;
+/// Changes in one of ours: bounds memory, and how long rows stay locked.
+const CHANGES_MAX: usize = 8_000;
+/// How often what can only time, or the catalogue, mend is looked at again.
+const LOOK_AGAIN: Duration = Duration::from_millis(500);
+/// The longest pause before a transaction that gave way is tried again.
+const GIVE_WAY_MAX_MILLIS: u64 = 200;
+
+/// Applies what peers sent, one transaction at a time.
+pub(crate) struct Applier {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) kernel: Arc<Mutex<NodeKernel>>,
+    pub(crate) sessions: BTreeMap<Origin, Session>,
+    pub(crate) barriers: BarrierSession,
+    pub(crate) next_barrier: u64,
+    pub(crate) roidents: Vec<Oid>,
+    catalog: tokio_postgres::Client,
+    lines: BTreeMap<Origin, Line>,
+    stop: CancellationToken,
+}
+
+/// One origin's transactions on their way.
+struct Line {
+    feed: Feed,
+    waiting: VecDeque<Next>,
+    at_most: usize,
+    order: Order,
+    gave_way: u32,
+    refreshed: bool,
+    /// The catalogue that its last attempt began with.
+    tried: Fingerprint,
+}
+
+impl Applier {
+    pub(crate) async fn new(
+        shared: Arc<Shared>,
+        kernel: Arc<Mutex<NodeKernel>>,
+        sessions: BTreeMap<Origin, Session>,
+        stop: CancellationToken,
+    ) -> Result<Self, Error> {
+        let config = sql::config(&shared.config.postgres.dsn)?;
+        let barriers = BarrierSession::connect(&config, NoTls, "synapsed barrier").await?;
+        let catalog = sql::connect(&shared, "catalogue").await?;
+        let roidents = our_roidents(&catalog).await?;
+        // Numbers of an earlier run may be read again: those of this one are greater.
+        let next_barrier = clock::now_hlc().0;
+        let lines = BTreeMap::new();
+        Ok(Applier {
+            shared,
+            kernel,
+            sessions,
+            barriers,
+            next_barrier,
+            roidents,
+            catalog,
+            lines,
+            stop,
+        })
+    }
+
+    /// Catches up with the own stream, then applies until something breaks.
+    pub(crate) async fn run(mut self) -> Result<(), Error> {
+        let id = self.next_barrier;
+        self.next_barrier += 1;
+        self.barriers.commit(id).await?;
+        let mut read = self.shared.barrier.subscribe();
+        if read.wait_for(|last| *last >= id).await.is_err() {
+            return Ok(());
+        }
+        for (origin, ahead, applied) in lock(&self.kernel).settle_frontier() {
+            tracing::warn!(%origin, %ahead, %applied, "the server counted a transaction that it never committed; it is applied now");
+        }
+        let behind_copies = self.shared.joining.copied().is_some();
+        self.shared.phase.send_replace(if behind_copies {
+            Phase::Copying
+        } else {
+            Phase::Streaming
+        });
+        self.shared.stir();
+        tracing::info!("streaming");
+        let mut stirred = self.shared.stirred.subscribe();
+        let mut grown = self.shared.grown.subscribe();
+        let mut looked = Instant::now();
+        loop {
+            stirred.borrow_and_update();
+            grown.borrow_and_update();
+            // Not only when nothing happens: other links are busy while one waits for its table.
+            if looked.elapsed() >= LOOK_AGAIN {
+                self.look_again().await?;
+                looked = Instant::now();
+            }
+            if self.turn().await? {
+                continue;
+            }
+            tokio::select! {
+                () = self.stop.cancelled() => return Ok(()),
+                _ = stirred.changed() => {}
+                _ = grown.changed() => {}
+                () = tokio::time::sleep_until(looked + LOOK_AGAIN) => {}
+            }
+        }
+    }
+
+    /// Does one piece of work, if there is any.
+    async fn turn(&mut self) -> Result<bool, Error> {
+        let recheck = lock(&self.kernel).next_recheck();
+        if let Some(recheck) = recheck {
+            match self.recheck(recheck).await {
+                Ok(()) => return Ok(true),
+                Err(Failure::Broken(error)) => return Err(error),
+                Err(failure) => {
+                    tracing::debug!(error = %failure, marker = %recheck.marker, "a re-check gave way; it is tried again");
+                    self.shared.counters.retries.add(1);
+                    return Ok(false);
+                }
+            }
+        }
+        self.open_lines().await?;
+        let origins: Vec<Origin> = self.lines.keys().copied().collect();
+        let mut worked = false;
+        for origin in origins {
+            worked |= self.skip_if_asked(origin).await?;
+            if self.gather(origin)? {
+                worked |= self.apply(origin).await?;
+            }
+        }
+        Ok(worked)
+    }
+
+    /// A line for every origin that has a log.
+    async fn open_lines(&mut self) -> Result<(), Error> {
+        for origin in self.shared.journal.origins() {
+            if origin == self.shared.me || self.lines.contains_key(&origin) {
+                continue;
+            }
+            if !self.sessions.contains_key(&origin) {
+                let session = session(&self.shared, origin).await?;
+                self.roidents = our_roidents(&self.catalog).await?;
+                self.sessions.insert(origin, session);
+            }
+            let after = lock(&self.kernel).frontier().get(origin);
+            let feed = Feed::start(&self.shared, origin, after, self.stop.child_token());
+            let line = Line {
+                feed,
+                waiting: VecDeque::new(),
+                at_most: TRANSACTIONS_MAX,
+                order: Order::Merged,
+                gave_way: 0,
+                refreshed: false,
+                tried: self.shared.directory().fingerprint,
+            };
+            self.lines.insert(origin, line);
+        }
+        Ok(())
+    }
+
+    /// Takes what may be applied now into the line; answers whether anything waits there.
+    fn gather(&mut self, origin: Origin) -> Result<bool, Error> {
+        let line = self
+            .lines
+            .get_mut(&origin)
+            .expect("a line is opened before it is gathered");
+        let mut peers = self.shared.peers();
+        let peer = peers.entry(origin.node).or_default();
+        if peer.stop.is_some() {
+            return Ok(false);
+        }
+        let kernel = lock(&self.kernel);
+        let now = self.shared.clock.monotonic();
+        (peer.waits_for, peer.clock_ahead) = (None, false);
+        if line.waiting.front().is_some_and(alone) {
+            return Ok(true);
+        }
+        let mut changes: usize = line.waiting.iter().map(Next::changes).sum();
+        while line.waiting.len() < line.at_most && changes < CHANGES_MAX {
+            let Some(next) = line.feed.peek()? else { break };
+            match kernel.delivery(&next.stamp(), now) {
+                Delivery::Duplicate => {
+                    line.feed.pass();
+                    continue;
+                }
+                Delivery::WaitsFor(other, lsn) => {
+                    peer.waits_for = Some((other, lsn));
+                    break;
+                }
+                Delivery::Held { .. } => {
+                    peer.clock_ahead = true;
+                    break;
+                }
+                Delivery::Now => {}
+            }
+            let alone = alone(&next);
+            if alone && !line.waiting.is_empty() {
+                break;
+            }
+            changes += next.changes();
+            line.feed.pass();
+            line.waiting.push_back(next);
+            if alone {
+                break;
+            }
+        }
+        Ok(!line.waiting.is_empty())
+    }
+
+    async fn apply(&mut self, origin: Origin) -> Result<bool, Error> {
+        let line = self
+            .lines
+            .get_mut(&origin)
+            .expect("a line is opened before it is applied");
+        let count = line.waiting.len().min(line.at_most);
+        let order = line.order;
+        line.tried = self.shared.directory().fingerprint;
+        let txns: Vec<Next> = line.waiting.iter().take(count).cloned().collect();
+        let large = txns.len() == 1 && txns[0].part() != Part::Whole;
+        let work = if large {
+            Work::Large(txns[0].clone())
+        } else {
+            Work::Batch(txns.clone())
+        };
+        let done = self.attempt(origin, &work, order).await;
+        let line = self.lines.get_mut(&origin).expect("lines are never closed");
+        match done {
+            Ok(()) => {
+                line.waiting.drain(..count);
+                line.at_most = (line.at_most * 2).min(TRANSACTIONS_MAX);
+                line.order = Order::Merged;
+                (line.gave_way, line.refreshed) = (0, false);
+                let name = origin.node.to_string();
+                self.shared.counters.applied(&name, count as u64);
+                self.shared.stir();
+                Ok(true)
+            }
+            Err(Failure::Broken(error)) => Err(error),
+            Err(failure) => self.failed(origin, &txns, order, failure).await,
+        }
+    }
+
+    /// Gives the feed of a large transaction's parts to whoever applies it.
+    pub(crate) fn feed(&mut self, origin: Origin) -> &mut Feed {
+        &mut self
+            .lines
+            .get_mut(&origin)
+            .expect("a line is opened before it is applied")
+            .feed
+    }
+
+    /// What a failed attempt leads to. Answers whether to go on at once.
+    async fn failed(&mut self, origin: Origin, txns: &[Next], order: Order, failure: Failure) -> Result<bool, Error> {
+        self.shared.counters.retries.add(1);
+        let remedy = failure.remedy();
+        tracing::debug!(%origin, transactions = txns.len(), ?order, error = %failure, ?remedy, "an attempt failed");
+        if txns[0].part() != Part::Whole {
+            // Its parts were taken from the feed: read them again.
+            let after = lock(&self.kernel).frontier().get(origin);
+            let feed = Feed::start(&self.shared, origin, after, self.stop.child_token());
+            let line = self.lines.get_mut(&origin).expect("lines are never closed");
+            line.feed = feed;
+            line.waiting.clear();
+        }
+        let line = self.lines.get_mut(&origin).expect("lines are never closed");
+        match remedy {
+            Remedy::Reconnect => return Err(failure.into_error()),
+            Remedy::Smaller => {
+                line.at_most = (txns.len() / 2).max(1);
+                line.gave_way += 1;
+                let longest = (5 << line.gave_way.min(6)).min(GIVE_WAY_MAX_MILLIS);
+                let pause = Duration::from_millis(rand::random_range(1..=longest));
+                tokio::time::sleep(pause).await;
+                return Ok(true);
+            }
+            Remedy::SourceOrder if order == Order::Merged => {
+                line.order = Order::Source;
+                return Ok(true);
+            }
+            Remedy::Catalogue if !line.refreshed => {
+                line.refreshed = true;
+                refresh(&self.shared, &mut self.catalog).await?;
+                if let Some(session) = self.sessions.get_mut(&origin) {
+                    session.forget_tables();
+                }
+                return Ok(true);
+            }
+            Remedy::SourceOrder | Remedy::Catalogue | Remedy::Fetch | Remedy::Operator if txns.len() > 1 => {
+                // One by one, so that what comes before the one that fails is applied.
+                line.at_most = 1;
+                return Ok(true);
+            }
+            Remedy::SourceOrder | Remedy::Catalogue | Remedy::Fetch | Remedy::Operator => {}
+        }
+        self.stop_line(origin, &txns[0], &failure, remedy == Remedy::Catalogue);
+        Ok(false)
+    }
+
+    fn stop_line(&mut self, origin: Origin, next: &Next, failure: &Failure, until_catalog_changes: bool) {
+        let txn = next.stamp().txn;
+        let (table, key) = failure.place(next);
+        let class = if failure.is_bug() {
+            StopClass::Bug
+        } else {
+            StopClass::Definite
+        };
+        let message = failure.to_string();
+        tracing::error!(%txn, error = %message, table, "a transaction cannot be applied; its link stops until this is mended");
+        let stop = Stop {
+            txn,
+            class,
+            message,
+            table,
+            key,
+            until_catalog_changes,
+        };
+        if let Some(line) = self.lines.get_mut(&origin) {
+            // When it is tried again, the catalogue is looked at again first.
+            line.refreshed = false;
+        }
+        self.shared.peers().entry(origin.node).or_default().stop = Some(stop);
+        self.shared.stir();
+    }
+
+    /// Links that wait for the catalogue are tried again once it has changed.
+    async fn look_again(&mut self) -> Result<(), Error> {
+        let waiting = self
+            .shared
+            .peers()
+            .values()
+            .any(|p| p.stop.as_ref().is_some_and(|s| s.until_catalog_changes));
+        if !waiting {
+            return Ok(());
+        }
+        refresh(&self.shared, &mut self.catalog).await?;
+        // Others read the catalogue too: what counts is what the line has tried, not what was read last.
+        let now = self.shared.directory().fingerprint;
+        let mut peers = self.shared.peers();
+        for (origin, _) in self.lines.iter().filter(|(_, line)| line.tried != now) {
+            if let Some(session) = self.sessions.get_mut(origin) {
+                session.forget_tables();
+            }
+            let peer = peers.entry(origin.node).or_default();
+            peer.stop
+                .take_if(|stop| stop.until_catalog_changes && stop.txn.origin == *origin);
+        }
+        Ok(())
+    }
+
+    async fn skip_if_asked(&mut self, origin: Origin) -> Result<bool, Error> {
+        let asked = {
+            let mut peers = self.shared.peers();
+            let Some(peer) = peers.get_mut(&origin.node) else {
+                return Ok(false);
+            };
+            let skip = peer.skip.take();
+            let Some(stop) = peer.stop.as_ref().filter(|stop| Some(stop.txn) == skip) else {
+                return Ok(false);
+            };
+            stop.message.clone()
+        };
+        let line = self
+            .lines
+            .get_mut(&origin)
+            .expect("a line is opened before it is skipped in");
+        let next = match line.waiting.pop_front() {
+            Some(next) => next,
+            None => match line.feed.peek()? {
+                Some(next) => {
+                    line.feed.pass();
+                    next
+                }
+                None => return Ok(false),
+            },
+        };
+        match self.skip(origin, &next, &asked).await {
+            Ok(()) => {
+                self.shared.peers().entry(origin.node).or_default().stop = None;
+                self.shared.stir();
+                Ok(true)
+            }
+            Err(failure) => Err(failure.into_error()),
+        }
+    }
+}
+
+/// Whether a transaction is a batch of its own: one too large for a block, or one that empties tables.
+fn alone(next: &Next) -> bool {
+    next.part() != Part::Whole
+        || next
+            .block
+            .changes_of(next.at)
+            .any(|change| matches!(change, Change::Truncate { .. }))
+}

@@ -1,0 +1,39 @@
+//! What every node has applied is forgotten: registers, and journals of every origin.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::error::Error;
+use crate::shared::{Shared, lock};
+
+/// How often: journals go in segments of many megabytes, so that nothing is gained by more.
+const PERIOD: Duration = Duration::from_secs(1);
+
+/// Prunes until the daemon stops.
+pub(crate) async fn run(shared: Arc<Shared>) -> Result<(), Error> {
+    loop {
+        tokio::select! {
+            () = shared.shutdown.cancelled() => return Ok(()),
+            () = tokio::time::sleep(PERIOD) => {}
+        }
+        let Some(kernel) = shared.kernel() else { continue };
+        let _pruning = shared.pruning.lock().await;
+        let mut stable = Vec::new();
+        {
+            let mut kernel = lock(&kernel);
+            kernel.prune();
+            for origin in shared.journal.origins() {
+                stable.push((origin, kernel.stable(origin)));
+            }
+        }
+        for (origin, lsn) in stable {
+            let log = shared.journal.log(origin)?;
+            let pruned = tokio::task::spawn_blocking(move || log.prune_below(lsn));
+            let bytes = pruned.await.expect("pruning a log does not panic")?;
+            if bytes > 0 {
+                tracing::debug!(%origin, bytes, "pruned the journal");
+                shared.stir();
+            }
+        }
+    }
+}

@@ -1,0 +1,120 @@
+//! journal -> durable: one fsync for all that came meanwhile, then the slot may be confirmed.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use synapse_engine_journal::Log;
+use synapse_engine_replication::Progress;
+use synapse_wal_types::Lsn;
+use tokio::sync::watch;
+
+use crate::error::Error;
+use crate::frames;
+use crate::shared::{Shared, UNPOISONED, lock};
+
+/// Between two rounds in which nothing but the progress moved: nobody waits for those.
+const IDLE_ROUND: Duration = Duration::from_millis(50);
+
+/// Makes logs durable until the daemon stops.
+///
+/// # Errors
+/// When a log fails: what is durable is not known any more, and the daemon has to open its journal anew.
+pub(crate) async fn run(shared: Arc<Shared>) -> Result<(), Error> {
+    let mut dirty = shared.dirty.subscribe();
+    loop {
+        tokio::select! {
+            changed = dirty.changed() => if changed.is_err() { return Ok(()) },
+            () = shared.shutdown.cancelled() => {
+                round(&shared).await?;
+                return Ok(());
+            }
+        }
+        if round(&shared).await? == Moved::Progress {
+            rest(&shared, &mut dirty).await?;
+        }
+    }
+}
+
+/// Waits a little, unless a log grows meanwhile: somebody waits for that.
+async fn rest(shared: &Shared, dirty: &mut watch::Receiver<u64>) -> Result<(), Error> {
+    let until = tokio::time::Instant::now() + IDLE_ROUND;
+    let mut more = false;
+    while let Ok(Ok(())) = tokio::time::timeout_at(until, dirty.changed()).await {
+        more = true;
+        let logs = shared
+            .journal
+            .origins()
+            .into_iter()
+            .map(|origin| shared.journal.log(origin));
+        if logs
+            .collect::<Result<Vec<_>, _>>()?
+            .iter()
+            .any(|log| log.end() > log.durable())
+        {
+            break;
+        }
+    }
+    if more {
+        dirty.mark_changed();
+    }
+    Ok(())
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Moved {
+    Logs,
+    Progress,
+}
+
+async fn round(shared: &Arc<Shared>) -> Result<Moved, Error> {
+    let mut moved = Moved::Progress;
+    let mut progress = None;
+    // Our own log comes last: its progress counts what was applied of the others, and must not outlive their blocks.
+    let mut origins = shared.journal.origins();
+    origins.sort_by_key(|origin| *origin == shared.me);
+    for origin in origins {
+        let log = shared.journal.log(origin)?;
+        if log.end() > log.durable() {
+            moved = Moved::Logs;
+        } else if origin != shared.me {
+            continue;
+        }
+        let task = Arc::clone(shared);
+        let task = tokio::task::spawn_blocking(move || make_durable(&task, &log));
+        let (end, own) = task.await.expect("syncing a log does not panic")?;
+        progress = own.or(progress);
+        shared.durable.send_if_modified(|durable| durable.advance(origin, end));
+        if origin == shared.me {
+            shared
+                .shippable
+                .send_if_modified(|shippable| std::mem::replace(shippable, end.max(*shippable)) < end);
+        }
+    }
+    if let Some(progress) = progress {
+        let captured = progress.captured;
+        if let Some(kernel) = shared.kernel() {
+            lock(&kernel).progress_durable(&progress);
+        }
+        shared.confirmed.send_if_modified(|confirmed| {
+            let moves = captured > *confirmed;
+            *confirmed = captured.max(*confirmed);
+            moves
+        });
+    }
+    Ok(moved)
+}
+
+/// Answers with the durable end, and with the progress that went with it.
+fn make_durable(shared: &Shared, log: &Log) -> Result<(Lsn, Option<Progress>), Error> {
+    let mut written = None;
+    if log.origin() == shared.me {
+        let mut own = shared.progress.lock().expect(UNPOISONED);
+        if !own.within_parts
+            && let Some(progress) = own.latest.take()
+        {
+            log.append_progress(progress.captured, &frames::encode(&progress))?;
+            written = Some(progress);
+        }
+    }
+    Ok((log.sync()?, written))
+}

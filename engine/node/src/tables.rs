@@ -1,0 +1,149 @@
+//! The local tables, as plan and kernel know them.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+
+use synapse_engine_change::Relation;
+use synapse_engine_identity::{ColumnId, TableId};
+use synapse_engine_plan::{KeyClass, Table, TableColumn, Tables};
+use synapse_engine_setup::{Catalog, Fingerprint, Generated, IdentityColumn, ReplicaIdentity};
+
+/// Numbers for tables and columns: given once, kept as long as the process lives, whatever the catalogue does.
+#[derive(Debug, Default)]
+pub(crate) struct Numbers {
+    tables: HashMap<(String, String), (TableId, Vec<String>)>,
+}
+
+impl Numbers {
+    fn table(&mut self, schema: &str, name: &str) -> &mut (TableId, Vec<String>) {
+        let next = u32::try_from(self.tables.len()).expect("a catalogue has fewer than 2^32 tables");
+        self.tables
+            .entry((schema.to_owned(), name.to_owned()))
+            .or_insert_with(|| (TableId(next), Vec::new()))
+    }
+}
+
+/// One reading of the catalogue.
+#[derive(Debug)]
+pub(crate) struct Directory {
+    tables: HashMap<(String, String), Arc<Table>>,
+    pub(crate) catalog: Catalog,
+    pub(crate) fingerprint: Fingerprint,
+}
+
+impl Directory {
+    pub(crate) fn new(catalog: Catalog, numbers: &Mutex<Numbers>) -> Self {
+        let mut numbers = numbers.lock().expect("nothing panics while it holds the numbers");
+        let tables = catalog.tables.iter().map(|table| {
+            let known = Arc::new(known(table, &mut numbers));
+            ((table.schema.clone(), table.name.clone()), known)
+        });
+        let tables = tables.collect();
+        Directory {
+            tables,
+            fingerprint: catalog.fingerprint(),
+            catalog,
+        }
+    }
+
+    pub(crate) fn get(&self, schema: &str, name: &str) -> Option<&Arc<Table>> {
+        self.tables.get(&(schema.to_owned(), name.to_owned()))
+    }
+
+    pub(crate) fn by_id(&self, id: TableId) -> Option<&Arc<Table>> {
+        self.tables.values().find(|table| table.id == id)
+    }
+}
+
+impl Tables for Directory {
+    fn find(&self, relation: &Relation) -> Option<Arc<Table>> {
+        self.get(&relation.schema, &relation.name).cloned()
+    }
+}
+
+/// A table of the stream that the catalogue no longer has: its changes were made before it was dropped.
+pub(crate) fn from_relation(relation: &Relation, numbers: &Mutex<Numbers>) -> Table {
+    let mut numbers = numbers.lock().expect("nothing panics while it holds the numbers");
+    let (id, names) = numbers.table(&relation.schema, &relation.name);
+    for column in &relation.columns {
+        if !names.contains(&column.name) {
+            names.push(column.name.clone());
+        }
+    }
+    let columns = names.iter().map(|name| {
+        let found = relation.columns.iter().find(|c| c.name == *name);
+        TableColumn {
+            name: name.clone(),
+            type_sql: "text".to_owned(),
+            class: found.map_or(KeyClass::Exact, |c| KeyClass::of_builtin(c.type_oid)),
+            identity_always: false,
+            writable: found.is_some(),
+        }
+    });
+    let columns: Vec<TableColumn> = columns.collect();
+    let key = relation
+        .key()
+        .filter_map(|at| column_id(&columns, &relation.columns[at].name))
+        .collect();
+    Table {
+        id: *id,
+        schema: relation.schema.clone(),
+        name: relation.name.clone(),
+        columns,
+        key,
+    }
+}
+
+fn known(table: &synapse_engine_setup::Table, numbers: &mut Numbers) -> Table {
+    let (id, names) = numbers.table(&table.schema, &table.name);
+    for column in &table.columns {
+        if !names.contains(&column.name) {
+            names.push(column.name.clone());
+        }
+    }
+    let columns: Vec<TableColumn> = names.iter().map(|name| column_of(table, name)).collect();
+    // A deferrable key identifies no row: two may have it for a while.
+    let key = match table.replica_identity {
+        ReplicaIdentity::Index => table.identity_index.as_ref(),
+        ReplicaIdentity::Default | ReplicaIdentity::Full => table.primary_key.as_ref().filter(|key| !key.deferrable),
+        ReplicaIdentity::Nothing => None,
+    };
+    let key = key.filter(|key| !key.deferrable);
+    let key = key.map_or(Vec::new(), |key| {
+        key.columns
+            .iter()
+            .filter_map(|name| column_id(&columns, name))
+            .collect()
+    });
+    Table {
+        id: *id,
+        schema: table.schema.clone(),
+        name: table.name.clone(),
+        columns,
+        key,
+    }
+}
+
+fn column_of(table: &synapse_engine_setup::Table, name: &str) -> TableColumn {
+    let found = table.column(name);
+    TableColumn {
+        name: name.to_owned(),
+        type_sql: found.map_or_else(|| "text".to_owned(), |c| c.type_name.clone()),
+        class: found.map_or(KeyClass::Exact, |c| class(&c.base)),
+        identity_always: found.is_some_and(|c| c.identity == IdentityColumn::Always),
+        writable: found.is_some_and(|c| c.generated == Generated::No),
+    }
+}
+
+fn class(base: &synapse_engine_setup::BaseType) -> KeyClass {
+    if base.name == "citext" || base.name.ends_with(".citext") {
+        KeyClass::Citext
+    } else {
+        KeyClass::of_builtin(base.oid.0)
+    }
+}
+
+fn column_id(columns: &[TableColumn], name: &str) -> Option<ColumnId> {
+    let at = columns.iter().position(|c| c.name == name)?;
+    u16::try_from(at).ok().map(ColumnId)
+}

@@ -1,0 +1,99 @@
+//! What is counted. Names of metrics stand here and nowhere else.
+
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::shared::UNPOISONED;
+
+/// Counters of one daemon; they start at zero with it.
+#[derive(Debug, Default)]
+pub(crate) struct Counters {
+    pub(crate) captured_transactions: Counter,
+    pub(crate) captured_changes: Counter,
+    pub(crate) applied_batches: Counter,
+    pub(crate) applied_changes: Counter,
+    pub(crate) rows_guarded: Counter,
+    pub(crate) rows_exact: Counter,
+    pub(crate) rows_skipped: Counter,
+    pub(crate) rows_rechecked: Counter,
+    pub(crate) retries: Counter,
+    applied: Labelled,
+    conflicts: Labelled,
+}
+
+/// Transactions of an origin that were applied.
+pub(crate) const APPLIED_TRANSACTIONS: &str = "synapse_applied_transactions_total";
+/// Rows applied, by the path they took.
+pub(crate) const APPLY_ROWS: &str = "synapse_apply_rows_total";
+/// Conflicts by table and kind.
+pub(crate) const CONFLICTS: &str = "synapse_conflicts_total";
+/// WAL of a peer that is not applied here.
+pub(crate) const LAG_BYTES: &str = "synapse_lag_bytes";
+/// Age of a peer's oldest transaction that is not applied here.
+pub(crate) const LAG_SECONDS: &str = "synapse_lag_seconds";
+/// Journals on disk.
+pub(crate) const JOURNAL_BYTES: &str = "synapse_journal_bytes";
+/// Resident memory of the daemon.
+pub(crate) const MEMORY_BYTES: &str = "synapse_memory_bytes";
+/// Transactions captured from this node's own stream.
+pub(crate) const CAPTURED_TRANSACTIONS: &str = "synapse_captured_transactions_total";
+/// Transactions of the applier, each of one or more source transactions.
+pub(crate) const APPLY_BATCHES: &str = "synapse_apply_batches_total";
+/// Attempts of the applier that gave way and were made again.
+pub(crate) const APPLY_RETRIES: &str = "synapse_apply_retries_total";
+
+/// A number that only grows.
+#[derive(Debug, Default)]
+pub(crate) struct Counter(AtomicU64);
+
+impl Counter {
+    pub(crate) fn add(&self, count: u64) {
+        self.0.fetch_add(count, Ordering::Relaxed);
+    }
+
+    pub(crate) fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+#[derive(Debug, Default)]
+struct Labelled(Mutex<BTreeMap<(String, String), u64>>);
+
+impl Labelled {
+    fn add(&self, a: &str, b: &str, count: u64) {
+        *self
+            .0
+            .lock()
+            .expect(UNPOISONED)
+            .entry((a.to_owned(), b.to_owned()))
+            .or_default() += count;
+    }
+
+    fn all(&self) -> BTreeMap<(String, String), u64> {
+        self.0.lock().expect(UNPOISONED).clone()
+    }
+}
+
+impl Counters {
+    pub(crate) fn applied(&self, origin: &str, transactions: u64) {
+        self.applied.add(origin, "", transactions);
+    }
+
+    pub(crate) fn applied_by_origin(&self) -> BTreeMap<String, u64> {
+        self.applied
+            .all()
+            .into_iter()
+            .map(|((origin, _), count)| (origin, count))
+            .collect()
+    }
+
+    pub(crate) fn conflict(&self, table: &str, kind: &str, count: u64) {
+        self.conflicts.add(table, kind, count);
+    }
+
+    /// By table and kind.
+    pub(crate) fn conflicts(&self) -> BTreeMap<(String, String), u64> {
+        self.conflicts.all()
+    }
+}

@@ -1,0 +1,77 @@
+use super::*;
+
+fn node(name: &str) -> NodeId {
+    name.parse().unwrap()
+}
+
+fn names(of: &[&str]) -> Vec<String> {
+    of.iter().map(|name| (*name).to_owned()).collect()
+}
+
+fn shapes(of: &str, tables: &[(&str, &[&str], &[&str])]) -> Shapes {
+    let tables = tables.iter().map(|(table, columns, key)| TableShape {
+        schema: "public".to_owned(),
+        table: (*table).to_owned(),
+        columns: names(columns),
+        key: names(key),
+    });
+    Shapes {
+        node: node(of),
+        tables: tables.collect(),
+    }
+}
+
+#[test]
+fn columns_are_compared_by_name_whatever_their_order() {
+    let all = [
+        shapes("n1", &[("t", &["id", "b", "a"], &["id"])]),
+        shapes("n2", &[("t", &["a", "b", "id"], &["id"])]),
+    ];
+    let plans = plans(&all, &[]).unwrap();
+    assert_eq!(plans.len(), 1);
+    assert_eq!(
+        (plans[0].part.columns.clone(), plans[0].part.key.clone()),
+        (names(&["a", "b", "id"]), names(&["id"]))
+    );
+    assert!(plans[0].missing_on.is_empty() && plans[0].columns_missing.is_empty());
+}
+
+#[test]
+fn what_is_missing_somewhere_is_named() {
+    let all = [
+        shapes("n1", &[("t", &["id", "a"], &["id"]), ("u", &["x"], &[])]),
+        shapes("n2", &[("t", &["id"], &["id"])]),
+    ];
+    let plans = plans(&all, &[]).unwrap();
+    assert_eq!(
+        plans[0].columns_missing,
+        BTreeMap::from([("a".to_owned(), vec![node("n2")])])
+    );
+    assert_eq!(plans[0].part.columns, names(&["id"]));
+    assert_eq!(
+        (plans[1].name.as_str(), plans[1].missing_on.clone()),
+        ("public.u", vec![node("n2")])
+    );
+}
+
+#[test]
+fn nodes_with_other_keys_are_compared_without_one() {
+    let all = [
+        shapes("n1", &[("t", &["a", "b"], &["a"])]),
+        shapes("n2", &[("t", &["a", "b"], &["b"])]),
+    ];
+    assert!(plans(&all, &[]).unwrap()[0].part.key.is_empty());
+}
+
+#[test]
+fn a_table_is_named_with_or_without_its_schema() {
+    let all = [shapes("n1", &[("t", &["a"], &["a"]), ("u", &["a"], &["a"])])];
+    for name in ["t", "public.t"] {
+        let plans = plans(&all, &names(&[name])).unwrap();
+        assert_eq!(plans.iter().map(|p| p.name.as_str()).collect::<Vec<_>>(), ["public.t"]);
+    }
+    assert!(matches!(
+        plans(&all, &names(&["x"])),
+        Err(VerifyError::UnknownTable { .. })
+    ));
+}

@@ -1,0 +1,413 @@
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use synapse_engine_change::{Block, Change, Relation, Tuple, Value};
+use synapse_engine_identity::{ColumnId, Context, RowId, Stamp, TableId, TxnId, Write, WriteOp};
+use synapse_engine_replication::{Concurrent, Kernel, Overflow, Verdict};
+
+use crate::net::{Net, Next};
+use crate::{Batch, Error, KeylessStep, Mapping, Row, Rows, Step, Table, TruncateTable, writes_of};
+
+/// The local tables, by the names origins know them by. A port: the daemon answers from the catalogue.
+pub trait Tables {
+    /// The table that `relation` belongs to.
+    fn find(&self, relation: &Relation) -> Option<Arc<Table>>;
+
+    /// What `table` held when it was copied from another node; `None` once, or as long as, that does not matter.
+    /// Changes that it covers are noted, and not written again.
+    fn copied(&self, _table: &Table) -> Option<&Context> {
+        None
+    }
+}
+
+/// Whether the changes of a batch may be merged and reordered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Order {
+    /// Net change per row; deletes, then updates, then inserts.
+    Merged,
+    /// Every change by itself, in the order of the source.
+    Source,
+}
+
+/// A conflict, as found: an incoming write met one it had not seen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Conflict {
+    /// The row.
+    pub row: RowId,
+    /// The incoming transaction.
+    pub txn: TxnId,
+    /// PostgreSQL 18's name of the kind, where it has one.
+    pub kind: &'static str,
+    /// Whether the incoming write changed nothing.
+    pub lost: bool,
+}
+
+/// Collects transactions into a batch.
+#[derive(Debug)]
+pub struct Builder<'a> {
+    order: Order,
+    /// For a re-check: the kernel knows these transactions, and they are not decided again.
+    decided: bool,
+    /// By the address of the block's relation; blocks outlive the builder.
+    mappings: HashMap<usize, Mapping>,
+    /// Rows of the open segment in the order of their first change.
+    segment: Vec<(RowId, Arc<Table>, Row<'a>, Net<'a>)>,
+    places: HashMap<RowId, usize>,
+    keyless: HashMap<TableId, (Arc<Table>, Vec<Row<'a>>)>,
+    contested: std::collections::HashSet<RowId>,
+    batch: Batch<'a>,
+}
+
+impl<'a> Builder<'a> {
+    /// An empty batch.
+    #[must_use]
+    pub fn new(order: Order) -> Self {
+        Builder {
+            order,
+            decided: false,
+            mappings: HashMap::new(),
+            segment: Vec::new(),
+            places: HashMap::new(),
+            keyless: HashMap::new(),
+            contested: std::collections::HashSet::new(),
+            batch: Batch::default(),
+        }
+    }
+
+    /// For a re-check of a batch that is committed: the rows it wrote and their values, and no verdicts. To decide them
+    /// once more would put them after what was written since.
+    #[must_use]
+    pub fn recheck() -> Self {
+        Builder {
+            decided: true,
+            ..Builder::new(Order::Merged)
+        }
+    }
+
+    /// Adds the transaction at `at` of `block`, deciding each of its writes. After an error the batch is of no use:
+    /// the kernel's transaction is given up.
+    pub fn add<O: Overflow>(
+        &mut self,
+        kernel: &mut Kernel<O>,
+        tables: &impl Tables,
+        block: &'a Block,
+        at: usize,
+    ) -> Result<(), Error> {
+        let stamp = block.stamp(at);
+        for change in block.changes_of(at) {
+            let mapping = self.mapping(tables, change.relation(), &stamp)?;
+            self.batch.changes += 1;
+            match tables.copied(mapping.table()).filter(|copy| copy.covers(stamp.txn)) {
+                Some(copy) if !self.decided => self.copied(kernel, &stamp, &mapping, &change, copy),
+                Some(_) | None => self.change(kernel, &stamp, &mapping, &change),
+            }
+            if self.order == Order::Source {
+                self.close();
+            }
+        }
+        Ok(())
+    }
+
+    /// The batch.
+    #[must_use]
+    pub fn finish(mut self) -> Batch<'a> {
+        self.close();
+        let mut contested: Vec<RowId> = self.contested.into_iter().collect();
+        contested.sort_unstable();
+        self.batch.contested = contested;
+        self.batch
+    }
+
+    fn mapping(&mut self, tables: &impl Tables, relation: &Arc<Relation>, stamp: &Stamp) -> Result<Mapping, Error> {
+        if let Some(known) = self.mappings.get(&Arc::as_ptr(relation).addr()) {
+            return Ok(known.clone());
+        }
+        let table = tables.find(relation).ok_or_else(|| Error::MissingTable {
+            schema: relation.schema.clone(),
+            table: relation.name.clone(),
+            on: stamp.txn.origin.node.to_string(),
+        })?;
+        let mapping = Mapping::new(relation, &table)?;
+        self.mappings.insert(Arc::as_ptr(relation).addr(), mapping.clone());
+        Ok(mapping)
+    }
+
+    fn change<O: Overflow>(&mut self, kernel: &mut Kernel<O>, stamp: &Stamp, mapping: &Mapping, change: &Change<'a>) {
+        match *change {
+            Change::Truncate { .. } if self.decided => {}
+            Change::Truncate { restart_identity, .. } => {
+                let survivors = kernel.decide_truncate(stamp, mapping.table().id);
+                self.truncate(
+                    TruncateTable {
+                        table: Arc::clone(mapping.table()),
+                        survivors,
+                    },
+                    restart_identity,
+                );
+            }
+            Change::Insert { .. } | Change::Update { .. } | Change::Delete { .. } if !mapping.table().has_key() => {
+                self.keyless(mapping, change);
+            }
+            Change::Insert { new, .. } => self.write(kernel, stamp, mapping, change, new),
+            Change::Update { new, .. } => self.write(kernel, stamp, mapping, change, new),
+            Change::Delete { old, .. } => self.write(kernel, stamp, mapping, change, old.tuple()),
+        }
+    }
+
+    /// A change that the copy of its table holds. Its row stands as it was copied, unless a write that the copy does not
+    /// hold came before it here: neither saw the other.
+    fn copied<O: Overflow>(
+        &mut self,
+        kernel: &mut Kernel<O>,
+        stamp: &Stamp,
+        mapping: &Mapping,
+        change: &Change<'a>,
+        copy: &Context,
+    ) {
+        let tuples = match *change {
+            Change::Truncate { .. } => {
+                kernel.decide_truncate(stamp, mapping.table().id);
+                return;
+            }
+            Change::Insert { .. } | Change::Update { .. } | Change::Delete { .. } if !mapping.table().has_key() => {
+                return;
+            }
+            Change::Insert { new, .. } => [None, Some(mapping.row(new))],
+            Change::Update { old, new, .. } => {
+                let was = old.map(|old| mapping.key_row(old.tuple()));
+                [was, Some(mapping.row(new))]
+            }
+            Change::Delete { old, .. } => [Some(mapping.key_row(old.tuple())), None],
+        };
+        for write in writes_of(mapping, change).into_iter().flatten() {
+            if !kernel.decide_copied(stamp, &write, copy) {
+                continue;
+            }
+            self.contested.insert(write.row);
+            // The old key stands first, and belongs to the row that is deleted.
+            let values = match write.op {
+                WriteOp::Delete => tuples.iter().flatten().next(),
+                WriteOp::Insert { .. } | WriteOp::Update { .. } => tuples.iter().flatten().next_back(),
+            };
+            if let Some(values) = values {
+                self.know(write.row, mapping.table(), values);
+            }
+        }
+    }
+
+    /// A change of a row with a key: one write, or two for a key change.
+    fn write<O: Overflow>(
+        &mut self,
+        kernel: &mut Kernel<O>,
+        stamp: &Stamp,
+        mapping: &Mapping,
+        change: &Change<'a>,
+        tuple: Tuple<'a>,
+    ) {
+        let values = match change {
+            Change::Delete { .. } => mapping.key_row(tuple),
+            Change::Insert { .. } | Change::Update { .. } | Change::Truncate { .. } => mapping.row(tuple),
+        };
+        match writes_of(mapping, change) {
+            [Some(from), Some(to)] => {
+                let Change::Update { old: Some(old), .. } = *change else {
+                    return;
+                };
+                let was = mapping.key_row(old.tuple());
+                let toast_left_behind = matches!(&to.op, WriteOp::Insert { missing } if !missing.is_empty());
+                let plain = [self.decide(kernel, stamp, &from), self.decide(kernel, stamp, &to)]
+                    .iter()
+                    .all(|p| *p);
+                if plain && toast_left_behind {
+                    return self.step_move(mapping, (from.row, was), (to.row, values));
+                }
+                self.net(from.row, mapping, was, Next::Delete);
+                self.net(to.row, mapping, values.clone(), Next::Insert(values));
+            }
+            [Some(write), _] => {
+                self.decide(kernel, stamp, &write);
+                let next = match write.op {
+                    WriteOp::Insert { .. } => Next::Insert(values.clone()),
+                    WriteOp::Update { .. } => Next::Update(values.clone()),
+                    WriteOp::Delete => Next::Delete,
+                };
+                self.net(write.row, mapping, values, next);
+            }
+            [None, _] => {}
+        }
+    }
+
+    /// Whether the write is plain; else its row goes to the exact path, or nowhere.
+    fn decide<O: Overflow>(&mut self, kernel: &mut Kernel<O>, stamp: &Stamp, write: &Write) -> bool {
+        if self.decided {
+            kernel.remember(write.row);
+            return true;
+        }
+        let (met, lost) = match kernel.decide(stamp, write) {
+            Verdict::Plain => return !self.contested.contains(&write.row),
+            Verdict::Lost(met) => (met, true),
+            Verdict::Contested(met) => (met, false),
+        };
+        let kind = match (&write.op, met) {
+            (WriteOp::Insert { .. }, Concurrent::Live) => "insert_exists",
+            (WriteOp::Update { .. }, Concurrent::Live) => "update_origin_differs",
+            (WriteOp::Delete, Concurrent::Live) => "delete_origin_differs",
+            (WriteOp::Insert { .. }, Concurrent::Dead) => "insert_deleted",
+            (WriteOp::Update { .. }, Concurrent::Dead) => "update_deleted",
+            (WriteOp::Delete, Concurrent::Dead) => "delete_missing",
+        };
+        self.batch.conflicts.push(Conflict {
+            row: write.row,
+            txn: stamp.txn,
+            kind,
+            lost,
+        });
+        self.contested.insert(write.row);
+        false
+    }
+
+    fn net(&mut self, row: RowId, mapping: &Mapping, values: Row<'a>, next: Next<'a>) {
+        let table = mapping.table();
+        self.know(row, table, &values);
+        let Some(at) = self.places.get(&row).copied() else {
+            self.places.insert(row, self.segment.len());
+            self.segment.push((row, Arc::clone(table), values, Net::first(next)));
+            return;
+        };
+        let (_, _, key, net) = &mut self.segment[at];
+        *key = values;
+        *net = match std::mem::replace(net, Net::Nothing).then(next) {
+            Ok(net) => net,
+            // Another node's write lies between the two that not both of them have seen: the registers decide.
+            Err(last) => {
+                self.contested.insert(row);
+                last
+            }
+        };
+    }
+
+    /// Remembers the values that the batch brought last, column by column. A delete takes none away: a concurrent
+    /// update may bring the row back.
+    fn know(&mut self, row: RowId, table: &Arc<Table>, values: &Row<'a>) {
+        let known = self.batch.rows.entry(row);
+        let (_, known) = known.or_insert_with(|| (Arc::clone(table), vec![Value::Unchanged; values.len()]));
+        for (was, is) in known.iter_mut().zip(values) {
+            if *is != Value::Unchanged {
+                *was = *is;
+            }
+        }
+    }
+
+    fn step_move(&mut self, mapping: &Mapping, from: (RowId, Row<'a>), to: (RowId, Row<'a>)) {
+        self.close();
+        for (row, values) in [&from, &to] {
+            self.know(*row, mapping.table(), values);
+        }
+        self.batch.steps.push(Step::Move {
+            table: Arc::clone(mapping.table()),
+            from,
+            to,
+        });
+    }
+
+    fn keyless(&mut self, mapping: &Mapping, change: &Change<'a>) {
+        let table = mapping.table();
+        let step = match *change {
+            Change::Insert { new, .. } => {
+                let rows = self
+                    .keyless
+                    .entry(table.id)
+                    .or_insert_with(|| (Arc::clone(table), Vec::new()));
+                rows.1.push(mapping.row(new));
+                return;
+            }
+            Change::Update { old, new, .. } => {
+                let new = mapping.row(new);
+                let old = old.map_or_else(|| new.clone(), |old| mapping.row(old.tuple()));
+                KeylessStep::Update { old, new }
+            }
+            Change::Delete { old, .. } => KeylessStep::Delete {
+                old: mapping.row(old.tuple()),
+            },
+            Change::Truncate { .. } => return,
+        };
+        self.close();
+        self.batch.steps.push(Step::Keyless {
+            table: Arc::clone(table),
+            step,
+        });
+    }
+
+    /// Consecutive tables of one TRUNCATE go together: foreign keys ask for it.
+    fn truncate(&mut self, table: TruncateTable, restart: bool) {
+        self.close();
+        if let Some(Step::Truncate {
+            tables,
+            restart_identity,
+        }) = self.batch.steps.last_mut()
+            && *restart_identity == restart
+        {
+            tables.push(table);
+            return;
+        }
+        self.batch.steps.push(Step::Truncate {
+            tables: vec![table],
+            restart_identity: restart,
+        });
+    }
+
+    /// Ends the segment: its net changes become steps.
+    fn close(&mut self) {
+        self.places.clear();
+        let mut groups: [Vec<Rows<'a>>; 3] = Default::default();
+        for (row, table, values, net) in self.segment.drain(..) {
+            if !self.contested.contains(&row) {
+                let key = || table.key.clone();
+                match net {
+                    Net::Delete => put(&mut groups[0], &table, key(), row, values),
+                    Net::Update(values) => put(&mut groups[1], &table, present(&values), row, values),
+                    Net::Insert(values) => put(&mut groups[2], &table, present(&values), row, values),
+                    Net::Replace(values) => {
+                        put(&mut groups[0], &table, key(), row, values.clone());
+                        put(&mut groups[2], &table, present(&values), row, values);
+                    }
+                    Net::Nothing => {}
+                }
+            }
+        }
+        let [deletes, updates, inserts] = groups;
+        self.batch.steps.extend(deletes.into_iter().map(Step::Delete));
+        self.batch.steps.extend(updates.into_iter().map(Step::Update));
+        self.batch.steps.extend(inserts.into_iter().map(Step::Insert));
+        let mut keyless: Vec<_> = self.keyless.drain().map(|(_, entry)| entry).collect();
+        keyless.sort_by_key(|(table, _)| table.id);
+        for (table, rows) in keyless {
+            // Rows of one relation carry the same columns: nothing is left out of a row without a key.
+            let columns = rows.first().map(present).unwrap_or_default();
+            self.batch.steps.push(Step::InsertKeyless { table, columns, rows });
+        }
+    }
+}
+
+fn present(row: &Row<'_>) -> Vec<ColumnId> {
+    (0..=u16::MAX)
+        .map(ColumnId)
+        .zip(row)
+        .filter(|(_, value)| **value != Value::Unchanged)
+        .map(|(id, _)| id)
+        .collect()
+}
+
+fn put<'a>(groups: &mut Vec<Rows<'a>>, table: &Arc<Table>, columns: Vec<ColumnId>, row: RowId, values: Row<'a>) {
+    match groups
+        .iter_mut()
+        .find(|g| g.table.id == table.id && g.columns == columns)
+    {
+        Some(group) => group.rows.push((row, values)),
+        None => groups.push(Rows {
+            table: Arc::clone(table),
+            columns,
+            rows: vec![(row, values)],
+        }),
+    }
+}

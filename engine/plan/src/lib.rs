@@ -1,0 +1,37 @@
+//! From transactions to statements, without a server.
+//!
+//! *What it is.* Consecutive transactions of one origin become one [`Batch`]: every change is decided by the kernel, the
+//! changes of one row are merged to their net effect, and what is left is grouped into set-based [`Step`]s.
+//!
+//! *The picture.* [`Table`] (a local table) and [`Mapping`] (an origin's columns onto it) → `RowId` of a tuple →
+//! [`Builder`] → [`Batch`] of [`Step`]s, contested rows, and the values the exact path needs.
+//!
+//! *The laws.* A row stands in at most one step of a segment. Deletes come before updates, updates before inserts; what
+//! cannot be reordered ends a segment. A row of which some known write was not seen by its transaction is in no step: it
+//! goes through the exact path.
+//!
+//! *What it is not.* No SQL (`engine/apply` renders it), no decisions about conflicts (`engine/replication`).
+//!
+//! *Where to start.* [`Builder::add`].
+
+mod batch;
+mod builder;
+mod error;
+mod exact;
+mod key;
+mod mapping;
+mod net;
+mod table;
+mod writes;
+
+pub use batch::{Batch, KeylessStep, Row, Rows, Step, TruncateTable};
+pub use builder::{Builder, Conflict, Order, Tables};
+pub use error::Error;
+pub use exact::{Exact, ExactWrite};
+pub use key::KeyClass;
+pub use mapping::Mapping;
+pub use table::{Table, TableColumn};
+pub use writes::{row_id, writes_of};
+
+#[cfg(test)]
+mod tests;

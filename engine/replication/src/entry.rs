@@ -1,0 +1,106 @@
+//! One write in a register, packed: a node holds millions of them.
+
+use synapse_engine_identity::{ColumnSet, Hlc, WriteOp};
+use synapse_wal_types::Lsn;
+
+use crate::register::{Author, Carried, OriginIndex};
+
+/// What a write says of whether the row exists.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Existence {
+    /// It was there.
+    Live,
+    /// It was gone.
+    Dead,
+    /// A later write has said otherwise.
+    Overruled,
+}
+
+/// One write that is still of interest: it is in no other known write's context, or brought values that no later
+/// write has replaced. It takes 32 bytes, and more only when it carries some columns and not others.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Entry {
+    hlc: Hlc,
+    lsn: Lsn,
+    /// Of what it carries, the set, when it is not empty.
+    columns: Option<Box<ColumnSet>>,
+    origin: OriginIndex,
+    /// What it says of whether the row exists.
+    pub(crate) existence: Existence,
+    form: Form,
+}
+
+/// What an entry's columns are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Form {
+    AllBut,
+    Only,
+}
+
+const _: () = assert!(size_of::<Entry>() == 32);
+
+impl Entry {
+    pub(crate) fn new(author: Author, existence: Existence, carried: Carried) -> Self {
+        let Author { hlc, origin, lsn } = author;
+        let mut entry = Entry {
+            hlc,
+            lsn,
+            columns: None,
+            origin,
+            existence,
+            form: Form::Only,
+        };
+        entry.set_carried(carried);
+        entry
+    }
+
+    /// Whose write it is.
+    pub(crate) const fn author(&self) -> Author {
+        Author {
+            hlc: self.hlc,
+            origin: self.origin,
+            lsn: self.lsn,
+        }
+    }
+
+    /// The columns whose values it brought and that no later write has replaced.
+    pub(crate) fn carried(&self) -> Carried {
+        let columns = self.columns.as_deref().cloned().unwrap_or_default();
+        match self.form {
+            Form::AllBut => Carried::AllBut(columns),
+            Form::Only => Carried::Only(columns),
+        }
+    }
+
+    pub(crate) fn set_carried(&mut self, carried: Carried) {
+        let (form, columns) = match carried {
+            Carried::AllBut(columns) => (Form::AllBut, columns),
+            Carried::Only(columns) => (Form::Only, columns),
+        };
+        self.form = form;
+        self.columns = (!columns.is_empty()).then(|| Box::new(columns));
+    }
+
+    /// Whether no column is left to it.
+    pub(crate) fn carries_nothing(&self) -> bool {
+        self.form == Form::Only && self.columns.is_none()
+    }
+
+    /// A further write of the same transaction to the same row.
+    pub(crate) fn combine(&mut self, op: &WriteOp) {
+        match op {
+            WriteOp::Delete => {
+                self.existence = Existence::Dead;
+                self.set_carried(Carried::NONE);
+            }
+            WriteOp::Insert { missing } => {
+                self.existence = Existence::Live;
+                self.set_carried(Carried::AllBut(missing.clone()));
+            }
+            WriteOp::Update { missing } => {
+                self.existence = Existence::Live;
+                self.set_carried(self.carried().or(&Carried::AllBut(missing.clone())));
+            }
+        }
+    }
+}

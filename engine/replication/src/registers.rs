@@ -1,0 +1,434 @@
+//! The registers of all rows written in the unstable window.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use synapse_engine_identity::{Context, KeyHash, Origin, RowId, Stamp, TableId, TxnId, WriteOp};
+use synapse_wal_types::Lsn;
+
+use crate::register::{Author, OriginIndex, Register, Target};
+use crate::row_hash::RowMap;
+
+/// Rows that go to the overflow at once: what it writes while everybody waits, about 3 MiB.
+const EVICTED_MAX: usize = 65_536;
+
+/// Rows of one transaction of the applier whose registers are kept as they were before it. Only one that is applied by
+/// itself has more; it is decided again by itself too, and meets no writes but its own.
+const WITHOUT_MAX: usize = 65_536;
+
+/// Where registers go that do not fit in memory. What is put last for a row is what is got; a row may stay in it after
+/// it has been taken back into memory. A synchronous port: what stands behind it must answer within a disk read.
+pub trait Overflow {
+    /// The last register put for `row`.
+    fn get(&mut self, row: RowId) -> Option<Register>;
+    /// Takes registers in.
+    fn put(&mut self, registers: Vec<(RowId, Register)>);
+    /// Every row of `table` that was ever put and may still matter.
+    fn rows_of(&mut self, table: TableId) -> Vec<RowId>;
+    /// Everything put so far is stable and may be forgotten.
+    fn clear(&mut self);
+}
+
+/// A TRUNCATE: a delete of every row of its table that it saw.
+#[derive(Debug)]
+struct Truncate {
+    stamp: Stamp,
+    author: Author,
+}
+
+/// A table's truncates, counted since the start: registers remember how many they have merged in.
+#[derive(Debug, Default)]
+struct Truncates {
+    dropped: u32,
+    list: Vec<Truncate>,
+}
+
+impl Truncates {
+    fn count(&self) -> u32 {
+        self.dropped
+            .saturating_add(u32::try_from(self.list.len()).unwrap_or(u32::MAX))
+    }
+
+    fn after(&self, merged: u32) -> &[Truncate] {
+        let from = usize::try_from(merged.saturating_sub(self.dropped)).unwrap_or(usize::MAX);
+        self.list.get(from..).unwrap_or_default()
+    }
+}
+
+/// All registers, with a bounded number of them in memory.
+#[derive(Debug)]
+pub struct Registers<O> {
+    me: OriginIndex,
+    origins: Vec<Origin>,
+    rows: RowMap<Register>,
+    /// Rows in memory, each once, in the order in which they came.
+    order: VecDeque<RowId>,
+    limit: usize,
+    truncates: BTreeMap<TableId, Truncates>,
+    overflow: O,
+    /// The latest write of each origin that went to the overflow; empty when nothing is there.
+    overflowed: BTreeMap<OriginIndex, Lsn>,
+    /// The earliest write of each origin that went to the overflow.
+    overflowed_from: BTreeMap<OriginIndex, Lsn>,
+    /// The earliest write of each origin whose values a register in memory may ask for, as of the last pruning.
+    needed: BTreeMap<OriginIndex, Lsn>,
+    /// Registers as they would be without the transaction that is being decided: it may be rolled back. `None` when
+    /// there are too many.
+    without: Option<RowMap<Register>>,
+}
+
+/// Whether a write can be applied without looking further.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// It saw every write known here: it is applied as it is, guarded against those that are not known yet.
+    Plain,
+    /// Some write known here was not seen by it, and nothing changes: the row stays as it is.
+    Lost(Concurrent),
+    /// Some write known here was not seen by it: the row is resolved through the exact path.
+    Contested(Concurrent),
+}
+
+/// What an incoming write met.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Concurrent {
+    /// A row that lives.
+    Live,
+    /// A row that was deleted.
+    Dead,
+}
+
+impl<O: Overflow> Registers<O> {
+    /// No registers yet; at most `limit` rows in memory.
+    #[must_use]
+    pub fn new(me: Origin, limit: usize, overflow: O) -> Self {
+        Registers {
+            me: OriginIndex(0),
+            origins: vec![me],
+            rows: RowMap::default(),
+            order: VecDeque::new(),
+            limit: limit.max(1),
+            truncates: BTreeMap::new(),
+            overflow,
+            overflowed: BTreeMap::new(),
+            overflowed_from: BTreeMap::new(),
+            needed: BTreeMap::new(),
+            without: Some(RowMap::default()),
+        }
+    }
+
+    /// Rows in memory.
+    #[must_use]
+    pub fn rows_in_memory(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// Whether nothing unstable is known, nowhere.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.overflowed.is_empty()
+            && self.truncates.values().all(|t| t.list.is_empty())
+            && self.rows.values().all(Register::is_empty)
+    }
+
+    /// The origin behind a number.
+    #[must_use]
+    pub fn origin(&self, index: OriginIndex) -> Origin {
+        self.origins[usize::from(index.0)]
+    }
+
+    /// All origins that registers know of.
+    pub(crate) fn origins(&self) -> &[Origin] {
+        &self.origins
+    }
+
+    /// The earliest transaction of `origin` that a register may still ask values of, as of the last pruning.
+    pub(crate) fn needed(&self, origin: Origin) -> Option<Lsn> {
+        let at = self.origins.iter().position(|o| *o == origin)?;
+        let index = OriginIndex(u8::try_from(at).ok()?);
+        let found = [self.needed.get(&index), self.overflowed_from.get(&index)];
+        found.into_iter().flatten().min().copied()
+    }
+
+    fn index(&mut self, origin: Origin) -> OriginIndex {
+        let at = self.origins.iter().position(|o| *o == origin).unwrap_or_else(|| {
+            self.origins.push(origin);
+            self.origins.len() - 1
+        });
+        OriginIndex(u8::try_from(at).expect("a cluster has fewer than 256 origins in its unstable window"))
+    }
+
+    fn author(&mut self, stamp: &Stamp) -> Author {
+        Author {
+            hlc: stamp.hlc,
+            origin: self.index(stamp.txn.origin),
+            lsn: stamp.txn.lsn,
+        }
+    }
+
+    /// Takes note of a write, without asking what becomes of it: local writes, and those read back from journals.
+    pub fn note(&mut self, stamp: &Stamp, row: RowId, op: &WriteOp) {
+        let author = self.author(stamp);
+        let mut register = self.take(row);
+        register.observe(author, op, self.saw(stamp));
+        self.keep(row, register);
+        if let Some(mut without) = self.without.as_mut().and_then(|rows| rows.remove(&row)) {
+            merge_truncates(&mut without, self.truncates.get(&row.table), &self.origins);
+            without.observe(author, op, self.saw(stamp));
+            self.keep_without(row, &without);
+        }
+    }
+
+    /// A transaction of the applier is going to be decided; the one before is committed.
+    pub(crate) fn begin(&mut self) {
+        self.without.get_or_insert_default().clear();
+    }
+
+    /// Keeps a row's register as it is before its first write of the transaction that is being decided.
+    fn keep_without(&mut self, row: RowId, register: &Register) {
+        if let Some(rows) = &mut self.without {
+            rows.entry(row).or_insert_with(|| register.clone());
+            if rows.len() > WITHOUT_MAX {
+                self.without = None;
+            }
+        }
+    }
+
+    /// The transaction that was decided is rolled back: its writes are not known any more. Parts of it may be decided
+    /// again by themselves, and must not meet its later ones.
+    pub(crate) fn give_up(&mut self) {
+        let mut without: Vec<(RowId, Register)> =
+            self.without.replace(RowMap::default()).into_iter().flatten().collect();
+        without.sort_unstable_by_key(|(row, _)| *row);
+        for (row, register) in without {
+            self.keep(row, register);
+        }
+    }
+
+    /// Takes note of an incoming write and says what becomes of it.
+    pub fn decide(&mut self, stamp: &Stamp, row: RowId, op: &WriteOp) -> Verdict {
+        let author = self.author(stamp);
+        let mut register = self.take(row);
+        self.keep_without(row, &register);
+        let verdict = if register.contested(author, self.saw(stamp)) {
+            let before = register.target(|o| self.origin(o), Some(author));
+            register.observe(author, op, self.saw(stamp));
+            let after = register.target(|o| self.origin(o), None);
+            let met = if before == Target::Dead {
+                Concurrent::Dead
+            } else {
+                Concurrent::Live
+            };
+            if before == after {
+                Verdict::Lost(met)
+            } else {
+                Verdict::Contested(met)
+            }
+        } else {
+            register.observe(author, op, self.saw(stamp));
+            Verdict::Plain
+        };
+        self.keep(row, register);
+        verdict
+    }
+
+    /// Takes note of a write that a copy of its table holds already, with every other write that `copy` covers. Answers
+    /// whether some known write that the copy does not hold was not seen by it: then the row is resolved through the
+    /// exact path, and else it stands as it was copied.
+    pub fn decide_copied(&mut self, stamp: &Stamp, row: RowId, op: &WriteOp, copy: &Context) -> bool {
+        let author = self.author(stamp);
+        let mut register = self.take(row);
+        self.keep_without(row, &register);
+        let copied = |author: Author| {
+            copy.covers(TxnId {
+                origin: self.origin(author.origin),
+                lsn: author.lsn,
+            })
+        };
+        let contested = register.contested_beside(author, self.saw(stamp), copied);
+        register.observe(author, op, self.saw(stamp));
+        self.keep(row, register);
+        contested
+    }
+
+    /// What `row` should be.
+    pub fn target(&mut self, row: RowId) -> Target {
+        let register = self.take(row);
+        let target = register.target(|o| self.origin(o), None);
+        self.keep(row, register);
+        target
+    }
+
+    /// Whether this node's own transactions in (`after`, `up_to`] wrote `row`.
+    pub fn written_here(&mut self, row: RowId, after: Lsn, up_to: Lsn) -> bool {
+        let register = self.take(row);
+        let written = register.written_by(self.me, after, up_to);
+        self.keep(row, register);
+        written
+    }
+
+    /// Takes note of a TRUNCATE. Noted again, it comes after what was noted since.
+    pub fn note_truncate(&mut self, stamp: &Stamp, table: TableId) {
+        let author = self.author(stamp);
+        self.truncates.entry(table).or_default().list.push(Truncate {
+            stamp: stamp.clone(),
+            author,
+        });
+    }
+
+    /// Rows of `table` that live although `table` was truncated: written by someone who did not see it, or after it.
+    pub fn survivors(&mut self, table: TableId) -> Vec<RowId> {
+        let mut rows: Vec<RowId> = self.rows.keys().copied().filter(|row| row.table == table).collect();
+        if !self.overflowed.is_empty() {
+            rows.extend(self.overflow.rows_of(table));
+        }
+        rows.sort_unstable();
+        rows.dedup();
+        rows.retain(|row| matches!(self.target(*row), Target::Live(_)));
+        rows
+    }
+
+    /// Drops what every member has applied, where nothing unstable is left that it still decides over.
+    pub fn prune(&mut self, stable: impl Fn(Origin, Lsn) -> bool) {
+        let origins = std::mem::take(&mut self.origins);
+        let is_stable = |author: Author| stable(origins[usize::from(author.origin.0)], author.lsn);
+        if self
+            .overflowed
+            .iter()
+            .all(|(origin, lsn)| stable(origins[usize::from(origin.0)], *lsn))
+        {
+            self.overflow.clear();
+            self.overflowed.clear();
+            self.overflowed_from.clear();
+        }
+        // A row of the overflow stays shadowed by its newer register in memory, also by an empty one.
+        let keep_empty = !self.overflowed.is_empty();
+        let truncates = &self.truncates;
+        let mut needed = BTreeMap::new();
+        self.rows.retain(|row, register| {
+            merge_truncates(register, truncates.get(&row.table), &origins);
+            register.prune(|o| origins[usize::from(o.0)], is_stable);
+            register.lowest_authors(&mut needed);
+            keep_empty || !register.is_empty()
+        });
+        if self.order.len() != self.rows.len() {
+            let rows = &self.rows;
+            self.order.retain(|row| rows.contains_key(row));
+        }
+        self.without
+            .iter()
+            .flat_map(RowMap::values)
+            .for_each(|register| register.lowest_authors(&mut needed));
+        self.needed = needed;
+        if self.overflowed.is_empty() {
+            for truncates in self.truncates.values_mut() {
+                let stable = truncates.list.iter().take_while(|t| is_stable(t.author)).count();
+                truncates.list.drain(..stable);
+                truncates.dropped = truncates
+                    .dropped
+                    .saturating_add(u32::try_from(stable).unwrap_or(u32::MAX));
+            }
+        }
+        self.origins = origins;
+    }
+
+    fn saw<'a>(&'a self, stamp: &'a Stamp) -> impl Fn(Author) -> bool + 'a {
+        |author| {
+            stamp.saw(TxnId {
+                origin: self.origin(author.origin),
+                lsn: author.lsn,
+            })
+        }
+    }
+
+    /// The row's register, out of memory or back from the overflow, with the table's truncates merged in. Its place in
+    /// memory, if it has one, stays for [`Self::keep`].
+    fn take(&mut self, row: RowId) -> Register {
+        let mut register = match self.rows.get_mut(&row) {
+            Some(register) => std::mem::take(register),
+            None if self.overflowed.is_empty() => Register::default(),
+            None => self.overflow.get(row).unwrap_or_default(),
+        };
+        merge_truncates(&mut register, self.truncates.get(&row.table), &self.origins);
+        register
+    }
+
+    fn keep(&mut self, row: RowId, register: Register) {
+        if let Some(place) = self.rows.get_mut(&row) {
+            *place = register;
+            return;
+        }
+        if register.is_empty() && self.overflowed.is_empty() {
+            return;
+        }
+        self.rows.insert(row, register);
+        self.order.push_back(row);
+        if self.rows.len() > self.limit {
+            self.evict();
+        }
+    }
+
+    /// Moves the older half, or a good piece of it, to the overflow.
+    fn evict(&mut self) {
+        let stay = (self.limit / 2).max(self.limit.saturating_sub(EVICTED_MAX));
+        let mut evicted = Vec::with_capacity(self.rows.len().saturating_sub(stay));
+        while self.rows.len() > stay {
+            let row = self.order.pop_front().expect("every row in memory stands in the order");
+            let register = self.rows.remove(&row).expect("every row of the order is in memory");
+            for Author { origin, lsn, .. } in register.entries.iter().map(|e| e.author()) {
+                let high = self.overflowed.entry(origin).or_default();
+                *high = lsn.max(*high);
+            }
+            register.lowest_authors(&mut self.overflowed_from);
+            evicted.push((row, register));
+        }
+        self.overflow.put(evicted);
+    }
+}
+
+fn merge_truncates(register: &mut Register, truncates: Option<&Truncates>, origins: &[Origin]) {
+    let Some(truncates) = truncates else { return };
+    for truncate in truncates.after(register.truncates) {
+        register.observe(truncate.author, &WriteOp::Delete, |author| {
+            let txn = TxnId {
+                origin: origins[usize::from(author.origin.0)],
+                lsn: author.lsn,
+            };
+            truncate.stamp.saw(txn)
+        });
+    }
+    register.truncates = truncates.count();
+}
+
+/// An overflow that holds everything in memory: for tests, simulation and tools.
+#[derive(Debug, Default)]
+pub struct MemoryOverflow {
+    rows: BTreeMap<(TableId, KeyHash), Register>,
+}
+
+impl Overflow for MemoryOverflow {
+    fn get(&mut self, row: RowId) -> Option<Register> {
+        self.rows.get(&(row.table, row.key)).cloned()
+    }
+
+    fn put(&mut self, registers: Vec<(RowId, Register)>) {
+        self.rows.extend(
+            registers
+                .into_iter()
+                .map(|(row, register)| ((row.table, row.key), register)),
+        );
+    }
+
+    fn rows_of(&mut self, table: TableId) -> Vec<RowId> {
+        self.rows
+            .keys()
+            .filter(|(t, _)| *t == table)
+            .map(|(table, key)| RowId {
+                table: *table,
+                key: *key,
+            })
+            .collect()
+    }
+
+    fn clear(&mut self) {
+        self.rows.clear();
+    }
+}

@@ -1,0 +1,48 @@
+-- What a node keeps in its own database. None of it is replicated: capture leaves the schema out by name.
+CREATE SCHEMA IF NOT EXISTS synapse;
+COMMENT ON SCHEMA synapse IS 'SynapseDB: the state of this node; removed by synapsectl node detach';
+
+CREATE TABLE IF NOT EXISTS synapse.node (
+    only_row     boolean     PRIMARY KEY DEFAULT true CHECK (only_row),
+    node         text        NOT NULL,
+    cluster      text        NOT NULL,
+    incarnation  bigint      NOT NULL,
+    ordinal      integer     NOT NULL,
+    max_nodes    integer     NOT NULL,
+    system_id    bigint      NOT NULL,
+    timeline     integer     NOT NULL,
+    version      text        NOT NULL,
+    installed_at timestamptz NOT NULL DEFAULT now()
+);
+
+CREATE TABLE IF NOT EXISTS synapse.skipped (
+    origin     text        NOT NULL,
+    lsn        pg_lsn      NOT NULL,
+    reason     text        NOT NULL,
+    changes    jsonb       NOT NULL,
+    skipped_at timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (origin, lsn)
+);
+
+-- Replica identities that we changed: what the table had, and what we gave it.
+CREATE TABLE IF NOT EXISTS synapse.identities (
+    relation regclass PRIMARY KEY,
+    original "char"   NOT NULL,
+    ours     "char"   NOT NULL
+);
+
+-- Sequences that we made disjoint: what their owner wrote, and what we made of it.
+CREATE TABLE IF NOT EXISTS synapse.sequences (
+    sequence      regclass PRIMARY KEY,
+    increment     bigint   NOT NULL,
+    start         bigint   NOT NULL,
+    min           bigint   NOT NULL,
+    max           bigint   NOT NULL,
+    our_increment bigint   NOT NULL,
+    our_start     bigint   NOT NULL,
+    our_min       bigint   NOT NULL,
+    our_max       bigint   NOT NULL
+);
+
+-- Origins are shared by all databases of a server: only those noted here are ours to drop.
+CREATE TABLE IF NOT EXISTS synapse.origins (name text PRIMARY KEY);

@@ -1,0 +1,186 @@
+//! Applications: sessions that write as they please, slowly or fast, and sometimes change their minds.
+
+use std::collections::VecDeque;
+
+use crate::postgres::{Durability, OnConflict, SessionId, Statement, Table, Target};
+use crate::rng::Rng;
+
+/// One application session's state.
+#[derive(Debug)]
+pub(crate) struct App {
+    pub(crate) session: Option<SessionId>,
+    pub(crate) script: VecDeque<Statement>,
+    pub(crate) remaining: u64,
+    pub(crate) idle_typical: u64,
+}
+
+/// What the workload may do.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Writer {
+    pub(crate) node: u64,
+    pub(crate) nodes: u64,
+    pub(crate) keys: u64,
+    pub(crate) truncates: bool,
+    pub(crate) revivals: bool,
+}
+
+impl Writer {
+    /// A transaction. Every value it writes is written once in a run, so that values tell who wrote them.
+    pub(crate) fn transaction(&self, rng: &mut Rng, fresh: &mut u64) -> VecDeque<Statement> {
+        let mut script = VecDeque::from([Statement::Begin]);
+        let statements = rng.between(1, 4);
+        for _ in 0..statements {
+            if rng.one_in(12) {
+                script.push_back(Statement::Savepoint);
+                self.statement(rng, fresh, &mut script);
+                if rng.one_in(2) {
+                    script.push_back(Statement::RollbackToSavepoint);
+                }
+            }
+            self.statement(rng, fresh, &mut script);
+        }
+        script.push_back(match rng.below(10) {
+            0 => Statement::Rollback,
+            1..=3 => Statement::Commit(Durability::Asynchronous),
+            _ => Statement::Commit(Durability::Flushed),
+        });
+        script
+    }
+
+    fn statement(&self, rng: &mut Rng, fresh: &mut u64, script: &mut VecDeque<Statement>) {
+        let table = match rng.below(10) {
+            0..=4 => Table::Plain,
+            5..=7 => Table::Toast,
+            8 => Table::Unique,
+            _ => Table::Keyless,
+        };
+        if table == Table::Keyless {
+            let rows = vec![vec![Some(value(fresh)), Some(self.node)]];
+            script.push_back(Statement::Insert {
+                table,
+                rows,
+                on_conflict: OnConflict::Fail,
+            });
+            return;
+        }
+        if table == Table::Plain && self.truncates && rng.one_in(40) {
+            script.push_back(Statement::Truncate { table });
+            return;
+        }
+        let kinds = if table == Table::Toast && !self.revivals { 8 } else { 10 };
+        match rng.below(kinds) {
+            0..=2 => self.insert(table, rng, fresh, script),
+            3..=7 => self.update(table, rng, fresh, script),
+            8 => self.move_key(table, rng, fresh, script),
+            _ => {
+                let keys = (0..rng.between(1, 2)).map(|_| self.key(table, rng)).collect();
+                script.push_back(Statement::Delete {
+                    table,
+                    keys,
+                    guard: None,
+                });
+            }
+        }
+    }
+
+    fn insert(&self, table: Table, rng: &mut Rng, fresh: &mut u64, script: &mut VecDeque<Statement>) {
+        let mut keys: Vec<u64> = (0..rng.between(1, 3)).map(|_| self.key(table, rng)).collect();
+        keys.sort_unstable();
+        keys.dedup();
+        let row = |key: u64| vec![Some(key), Some(value(fresh)), Some(value(fresh))];
+        let rows = keys.into_iter().map(row).collect();
+        let on_conflict = if rng.percent(80) {
+            OnConflict::Nothing
+        } else {
+            OnConflict::Fail
+        };
+        script.push_back(Statement::Insert {
+            table,
+            rows,
+            on_conflict,
+        });
+    }
+
+    fn update(&self, table: Table, rng: &mut Rng, fresh: &mut u64, script: &mut VecDeque<Statement>) {
+        if table == Table::Unique && rng.one_in(2) {
+            self.swap(rng, fresh, script);
+            return;
+        }
+        let mut targets = Vec::new();
+        for _ in 0..rng.between(1, 3) {
+            let key = self.key(table, rng);
+            let column = if rng.percent(70) { 1 } else { 2 };
+            let set = vec![(column, Some(value(fresh)))];
+            if !targets.iter().any(|t: &Target| t.key == key) {
+                targets.push(Target { key, set });
+            }
+        }
+        script.push_back(Statement::Update {
+            table,
+            targets,
+            guard: None,
+        });
+    }
+
+    /// Two rows that only this node writes swap their unique values by way of a third.
+    fn swap(&self, rng: &mut Rng, fresh: &mut u64, script: &mut VecDeque<Statement>) {
+        let (one, other) = (self.own_key(rng, 0), self.own_key(rng, 1));
+        let (a, b, spare) = (value(fresh), value(fresh), value(fresh));
+        let mut set = |key: u64, u: u64| {
+            let targets = vec![Target {
+                key,
+                set: vec![(1, Some(u))],
+            }];
+            script.push_back(Statement::Update {
+                table: Table::Unique,
+                targets,
+                guard: None,
+            });
+        };
+        set(one, a);
+        set(other, b);
+        set(one, spare);
+        set(other, a);
+        set(one, b);
+    }
+
+    /// The key changes; the TOAST value is written anew, because its old one lies under the old key.
+    fn move_key(&self, table: Table, rng: &mut Rng, fresh: &mut u64, script: &mut VecDeque<Statement>) {
+        let (from, to) = (self.key(table, rng), self.key(table, rng));
+        let mut set = vec![(0, Some(to)), (1, Some(value(fresh)))];
+        if table == Table::Toast {
+            set.push((2, Some(value(fresh))));
+        }
+        let targets = vec![Target { key: from, set }];
+        script.push_back(Statement::Update {
+            table,
+            targets,
+            guard: None,
+        });
+    }
+
+    fn key(&self, table: Table, rng: &mut Rng) -> u64 {
+        match table {
+            // Unique values are compared across rows: rows of this table have one writer each.
+            Table::Unique => {
+                let nth = rng.below(2);
+                self.own_key(rng, nth)
+            }
+            Table::Plain | Table::Toast | Table::Keyless => 1 + rng.below(self.keys),
+        }
+    }
+
+    fn own_key(&self, rng: &mut Rng, nth: u64) -> u64 {
+        let slot = if nth == 0 {
+            rng.below(self.keys)
+        } else {
+            self.keys + rng.below(2)
+        };
+        1 + slot * self.nodes + self.node
+    }
+}
+
+fn value(fresh: &mut u64) -> u64 {
+    *fresh += 1;
+    *fresh + 1_000
+}

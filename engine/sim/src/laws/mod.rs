@@ -1,0 +1,51 @@
+//! The laws, one file each. They know everything: every log of every node, from the first record to the last.
+
+mod causal_order;
+mod convergence;
+mod exactly_once;
+mod no_conflict;
+mod no_echo;
+mod no_local_value_vanishes;
+mod stamps;
+mod truth;
+
+pub(crate) use truth::Truth;
+
+use crate::violation::Law;
+use crate::world::World;
+
+/// A law's check: what is wrong, if something is.
+type Check = fn(&World, &Truth) -> Result<(), String>;
+
+/// Checked in this order: what is more basic first.
+const LAWS: [(Law, Check); 7] = [
+    (Law::NoEcho, no_echo::check),
+    (Law::AStampNeverChanges, stamps::check),
+    (Law::ExactlyOnce, exactly_once::check),
+    (Law::CausalOrder, causal_order::check),
+    (Law::NoLocalValueVanishes, no_local_value_vanishes::check),
+    (Law::Convergence, convergence::check),
+    (Law::AnUpdateThatSawTheOtherIsNoConflict, no_conflict::check),
+];
+
+/// Checks what can be checked when all is quiet.
+pub(crate) fn check(world: &mut World) {
+    let truth = match Truth::new(world) {
+        Ok(truth) => truth,
+        Err(what) => return world.violate(Law::AStampNeverChanges, what),
+    };
+    for (law, check) in LAWS {
+        if let Err(what) = check(world, &truth) {
+            return world.violate(law, what);
+        }
+    }
+}
+
+/// Ends of a node's local transactions, in order.
+pub(crate) fn locals(world: &World, node: usize) -> Vec<synapse_wal_types::Lsn> {
+    let end = |entry: truth::Logged<'_>| match entry {
+        truth::Logged::Local(commit) => Some(commit.end),
+        truth::Logged::Ours(..) | truth::Logged::Other => None,
+    };
+    truth::logged(world, node).filter_map(end).collect()
+}

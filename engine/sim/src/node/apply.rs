@@ -1,0 +1,233 @@
+//! apply: the statements of one transaction, one after the other, to its commit or its rollback.
+
+use synapse_engine_identity::RowId;
+use synapse_engine_replication::{Action, Event as LaneEvent, MarkerKind};
+
+use super::job::{Piece, Stage};
+use super::{Owner, Phase};
+use crate::catalog::table_of;
+use crate::postgres::{Answer, Durability, SqlState, Statement};
+use crate::world::World;
+
+impl World {
+    /// Submits the job's next statement, or lets the job go on when there is none.
+    pub(crate) fn next_piece(&mut self, node: usize) {
+        let Some(daemon) = self.daemon(node) else { return };
+        let session = daemon.apply;
+        let Some(job) = daemon.job.as_mut() else { return };
+        if let Some(piece) = job.script.pop_front() {
+            let statement = piece.statement.clone();
+            job.running = Some(piece);
+            self.submit(node, session, statement);
+            return;
+        }
+        match job.stage {
+            Stage::LockingTables => {
+                let barrier = self.emit_barrier(node);
+                self.set_stage(node, Stage::TablesBarrier(barrier));
+            }
+            Stage::Executing => {
+                let dropped = std::mem::take(&mut job.dropped);
+                self.report.add("dropped out", dropped.len());
+                self.advance(node, LaneEvent::Executed(dropped));
+            }
+            Stage::LockingRows => self.advance(node, LaneEvent::Locked),
+            Stage::Writing => {
+                let again = std::mem::take(&mut job.again);
+                self.advance(node, LaneEvent::Written(again));
+            }
+            Stage::TablesBarrier(_) | Stage::Barrier(_) | Stage::Committing | Stage::RollingBack => {}
+        }
+    }
+
+    fn set_stage(&mut self, node: usize, stage: Stage) {
+        if let Some(job) = self.daemon(node).and_then(|daemon| daemon.job.as_mut()) {
+            job.stage = stage;
+        }
+    }
+
+    fn advance(&mut self, node: usize, event: LaneEvent) {
+        let Some(job) = self.daemon(node).and_then(|daemon| daemon.job.as_mut()) else {
+            return;
+        };
+        match job.lane.advance(event) {
+            Action::Lock(rows) => self.lock_rows(node, &rows),
+            // Lanes number their barriers from 0; on this session they are numbered through.
+            Action::Barrier(_) => {
+                let barrier = self.emit_barrier(node);
+                self.set_stage(node, Stage::Barrier(barrier));
+            }
+            Action::Write(rows) => self.write_rows(node, &rows),
+            Action::Commit => {
+                let durability = if self.rng.percent(70) {
+                    Durability::Asynchronous
+                } else {
+                    Durability::Flushed
+                };
+                self.set_stage(node, Stage::Committing);
+                let session = self.nodes[node].daemon.as_ref().map(|daemon| daemon.apply);
+                if let Some(session) = session {
+                    self.submit(node, session, Statement::Commit(durability));
+                }
+            }
+            Action::GiveUp => {
+                self.report.add("given up", 1);
+                self.roll_back(node);
+            }
+        }
+    }
+
+    fn lock_rows(&mut self, node: usize, rows: &[RowId]) {
+        let Some(job) = self.daemon(node).and_then(|daemon| daemon.job.as_mut()) else {
+            return;
+        };
+        job.stage = Stage::LockingRows;
+        job.present.clear();
+        for row in rows {
+            let key = job.key(*row);
+            let statement = Statement::Lock {
+                table: table_of(row.table),
+                keys: vec![key],
+            };
+            job.script.push_back(Piece {
+                statement,
+                rows: vec![(key, vec![*row])],
+            });
+        }
+        self.next_piece(node);
+    }
+
+    /// The apply session's statement has ended.
+    pub(crate) fn apply_answered(&mut self, node: usize, result: Result<Answer, SqlState>) {
+        let now = self.now();
+        let Some(daemon) = self.daemon(node) else { return };
+        let Some(job) = daemon.job.as_mut() else { return };
+        match (result, job.stage) {
+            (_, Stage::RollingBack) => {
+                let begun = daemon.job.take().is_some_and(|job| job.decided.is_some());
+                if begun {
+                    daemon.kernel.given_up();
+                }
+                return;
+            }
+            (Err(state), _) => {
+                daemon.merge_max = 1;
+                daemon.in_order |= state == SqlState::UniqueViolation;
+                self.report.add("retries", 1);
+                if state == SqlState::UniqueViolation {
+                    self.report.add("unique violations", 1);
+                }
+                self.roll_back(node);
+                return;
+            }
+            (Ok(_), Stage::Committing) => {
+                self.committed(node, now);
+                return;
+            }
+            (Ok(answer), stage) => {
+                let Some(piece) = job.running.take() else { return };
+                let missed = piece.rows.iter().filter(|(key, _)| !answer.keys.contains(key));
+                let missed: Vec<RowId> = missed.flat_map(|(_, rows)| rows.iter().copied()).collect();
+                match stage {
+                    Stage::Executing => job.dropped.extend(missed),
+                    Stage::Writing => job.again.extend(missed),
+                    Stage::LockingRows => {
+                        for (_, ids) in &piece.rows {
+                            if let (Some(row), Some(id)) = (answer.rows.first(), ids.first()) {
+                                job.present.insert(*id, row.clone());
+                            }
+                        }
+                    }
+                    Stage::LockingTables
+                    | Stage::TablesBarrier(_)
+                    | Stage::Barrier(_)
+                    | Stage::Committing
+                    | Stage::RollingBack => {}
+                }
+                if stage == Stage::Executing {
+                    let met = piece.rows.len();
+                    self.report.add("guarded", met);
+                }
+            }
+        }
+        self.next_piece(node);
+    }
+
+    pub(crate) fn roll_back(&mut self, node: usize) {
+        let Some(daemon) = self.daemon(node) else { return };
+        let session = daemon.apply;
+        let Some(job) = daemon.job.as_mut() else { return };
+        job.stage = Stage::RollingBack;
+        job.script.clear();
+        self.submit(node, session, Statement::Rollback);
+    }
+
+    fn committed(&mut self, node: usize, _now: u64) {
+        let Some(daemon) = self.daemon(node) else { return };
+        let Some(job) = daemon.job.take() else { return };
+        daemon.merge_max = 4;
+        daemon.in_order = false;
+        match job.kind {
+            MarkerKind::Recheck { of } => daemon.rechecked.push(of),
+            MarkerKind::Batch => {
+                for stamp in &job.stamps {
+                    daemon.kernel.committed(stamp);
+                }
+                self.report.add("applied transactions", job.stamps.len());
+            }
+        }
+    }
+
+    /// Capture has read a barrier: perhaps the job's.
+    pub(crate) fn job_barrier_read(&mut self, node: usize, read: Option<u64>) {
+        let Some(daemon) = self.nodes[node].daemon.as_mut() else {
+            return;
+        };
+        let Some(job) = daemon.job.as_mut() else { return };
+        match job.stage {
+            Stage::Barrier(id) if read >= Some(id) => {
+                // The stage moves on at once: the same barrier is read once.
+                job.stage = Stage::Writing;
+                self.advance(node, LaneEvent::BarrierRead);
+            }
+            Stage::TablesBarrier(id) if read >= Some(id) => {
+                let Some(mut job) = daemon.job.take() else { return };
+                let decided = self.decide(node, &mut job);
+                if let Some(daemon) = self.daemon(node)
+                    && decided
+                {
+                    daemon.job = Some(job);
+                }
+                self.next_piece(node);
+            }
+            Stage::Barrier(_)
+            | Stage::TablesBarrier(_)
+            | Stage::LockingTables
+            | Stage::Executing
+            | Stage::LockingRows
+            | Stage::Writing
+            | Stage::Committing
+            | Stage::RollingBack => {}
+        }
+    }
+
+    /// A barrier was not read in time: the job is rolled back, and decided anew once capture has read that barrier.
+    pub(crate) fn barrier_times_out(&mut self, node: usize, barrier: u64) {
+        let Some(daemon) = self.daemon(node) else { return };
+        let Some(job) = daemon.job.as_ref() else { return };
+        if matches!(job.stage, Stage::Barrier(id) | Stage::TablesBarrier(id) if id == barrier) {
+            daemon.read_first = Some(barrier);
+            self.report.add("barriers out of time", 1);
+            self.roll_back(node);
+        }
+    }
+
+    /// Whether an engine has nothing in hand.
+    pub(crate) fn idle(&self, node: usize) -> bool {
+        let n = &self.nodes[node];
+        n.daemon
+            .as_ref()
+            .is_some_and(|d| d.job.is_none() && d.stamped.is_none() && d.phase == Phase::Running)
+            && !n.owners.values().any(|owner| matches!(owner, Owner::Gone))
+    }
+}

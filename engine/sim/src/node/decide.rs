@@ -1,0 +1,161 @@
+//! resolve: the verdicts of one transaction of the applier, and its statements.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::rc::Rc;
+
+use synapse_engine_change::Block;
+use synapse_engine_identity::{Origin, RowId};
+use synapse_engine_plan::{Batch, Builder, Order};
+use synapse_engine_replication::{Decided, Lane, MarkerKind};
+
+use super::deliver::truncated;
+use super::job::{Job, Piece, Stage};
+use super::steps::pieces;
+use crate::mutation;
+use crate::postgres::{Guard, Roident, Statement, Table};
+use crate::violation::Law;
+use crate::world::World;
+
+impl World {
+    pub(crate) fn begin_job(&mut self, node: usize, kind: MarkerKind, origin: Origin, blocks: Vec<Rc<Block>>) {
+        let stamps: Vec<_> = blocks.iter().map(|block| block.stamp(0)).collect();
+        let (Some(first), Some(last)) = (stamps.first(), stamps.last()) else {
+            return;
+        };
+        let tables: Vec<Table> = if kind == MarkerKind::Batch {
+            blocks.iter().flat_map(|block| truncated(block)).collect()
+        } else {
+            Vec::new()
+        };
+        let mut job = Job {
+            kind,
+            origin,
+            first: first.txn.lsn,
+            last: last.txn.lsn,
+            hlc: last.hlc,
+            stamps: stamps.clone(),
+            blocks,
+            decided: None,
+            stage: Stage::LockingTables,
+            script: VecDeque::from([Piece::plain(Statement::Begin)]),
+            running: None,
+            lane: Lane::new(Vec::new(), 0),
+            dropped: Vec::new(),
+            rows: BTreeMap::new(),
+            present: BTreeMap::new(),
+            again: Vec::new(),
+        };
+        if tables.is_empty() {
+            if !self.decide(node, &mut job) {
+                return;
+            }
+        } else {
+            let lock = |table| Piece::plain(Statement::LockTable { table });
+            job.script.extend(tables.into_iter().map(lock));
+        }
+        if let Some(daemon) = self.daemon(node) {
+            daemon.job = Some(job);
+        }
+        self.next_piece(node);
+    }
+
+    /// Takes the verdicts, frozen from here on, and plans the statements. Answers whether there is anything to do.
+    pub(crate) fn decide(&mut self, node: usize, job: &mut Job) -> bool {
+        let Some(daemon) = self.nodes[node].daemon.as_mut() else {
+            return false;
+        };
+        let decided = daemon.kernel.begin(job.kind, job.origin, job.last);
+        job.decided = Some(decided);
+        let order = if daemon.in_order { Order::Source } else { Order::Merged };
+        let mut builder = match job.kind {
+            MarkerKind::Batch => Builder::new(order),
+            MarkerKind::Recheck { .. } => Builder::recheck(),
+        };
+        let blocks = job.blocks.clone();
+        for block in &blocks {
+            if let Err(error) = builder.add(&mut daemon.kernel, &self.catalog, block, 0) {
+                self.violate(Law::NoError, format!("plan: {error}"));
+                return false;
+            }
+        }
+        let batch = builder.finish();
+        job.keep_rows(&batch);
+        self.trace(node, || {
+            let (kind, origin, first, last) = (job.kind, job.origin, job.first, job.last);
+            let (contested, conflicts) = (&batch.contested, &batch.conflicts);
+            format!("decided {kind:?} {origin} {first}..{last} {decided:?}, contested {contested:?}, {conflicts:?}")
+        });
+        self.open(job, decided);
+        let rows = match job.kind {
+            MarkerKind::Recheck { .. } => self.rows_to_recheck(node, job),
+            MarkerKind::Batch => {
+                self.plan(node, job, &batch, decided);
+                Some(batch.contested)
+            }
+        };
+        let Some(rows) = rows else { return false };
+        job.lane = Lane::new(rows, 0);
+        job.stage = Stage::Executing;
+        true
+    }
+
+    /// The transaction's beginning: its origin and its marker.
+    fn open(&self, job: &mut Job, decided: Decided) {
+        let (roident, remote) = (self.roident(job.origin), job.last);
+        job.script
+            .push_back(Piece::plain(Statement::Origin { roident, remote }));
+        let stem = job.marker(decided).stem();
+        job.script.push_back(Piece::plain(Statement::Message { stem }));
+    }
+
+    /// Rows of a re-check that a local transaction wrote meanwhile; none: it is done.
+    fn rows_to_recheck(&mut self, node: usize, job: &Job) -> Option<Vec<RowId>> {
+        let kernel = &mut self.daemon(node)?.kernel;
+        let recheck = kernel.next_recheck()?;
+        let rows: Vec<RowId> = job
+            .rows
+            .keys()
+            .copied()
+            .filter(|row| kernel.needs_recheck(&recheck, *row))
+            .collect();
+        if rows.is_empty() {
+            kernel.recheck_done(&recheck);
+            kernel.given_up();
+            return None;
+        }
+        self.report.add("re-checked", rows.len());
+        Some(rows)
+    }
+
+    fn plan(&mut self, node: usize, job: &mut Job, batch: &Batch<'_>, decided: Decided) {
+        for conflict in &batch.conflicts {
+            self.report.conflict(conflict.kind);
+            self.conflicts.push((conflict.txn, conflict.row));
+        }
+        let ours: Vec<Roident> = self.nodes.iter().map(|n| self.roident(n.origin)).collect();
+        let guard = mutation::guard(Guard {
+            ours,
+            horizon: decided.horizon,
+        });
+        let standing = self.keys_by_table(node);
+        let planned: Vec<Piece> = batch
+            .steps
+            .iter()
+            .flat_map(|step| pieces(step, &guard, job, &standing))
+            .collect();
+        job.script.extend(planned);
+    }
+
+    /// Keys that stand in each table: read under its lock.
+    fn keys_by_table(&self, node: usize) -> Vec<Vec<u64>> {
+        let keys = |table: Table| {
+            let rows = self.nodes[node].server.rows(table).into_iter();
+            if table.keyed() {
+                rows.filter_map(|row| row[0]).collect()
+            } else {
+                Vec::new()
+            }
+        };
+        Table::ALL.into_iter().map(keys).collect()
+    }
+}

@@ -1,0 +1,90 @@
+//! One node: a server, a disk, and the thin shell that runs the kernel between them.
+
+mod apply;
+mod capture;
+mod decide;
+mod deliver;
+mod exact;
+mod job;
+mod live;
+mod ship;
+mod steps;
+
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use synapse_engine_change::Block;
+use synapse_engine_identity::Origin;
+use synapse_engine_replication::{Kernel, MemoryOverflow};
+use synapse_wal_types::Lsn;
+
+use crate::app::App;
+use crate::disk::Disk;
+use crate::postgres::{Server, SessionId};
+pub(crate) use job::Job;
+
+/// Whose a session is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Owner {
+    App(usize),
+    Apply,
+    Barrier,
+    /// Its client died; the server has not seen it yet.
+    Gone,
+}
+
+/// One node.
+pub(crate) struct Node {
+    pub(crate) origin: Origin,
+    pub(crate) server: Server,
+    pub(crate) server_up: bool,
+    /// Counts the server's lives.
+    pub(crate) life: u32,
+    /// Counts the engine's runs and its losses of the server.
+    pub(crate) run: u32,
+    pub(crate) daemon: Option<Daemon>,
+    pub(crate) disk: Disk,
+    pub(crate) owners: BTreeMap<SessionId, Owner>,
+    /// Apply sessions of an earlier run that the server has not ended yet.
+    pub(crate) orphans: Vec<SessionId>,
+    pub(crate) statements: u64,
+    /// Own transactions whose stamps must be durable before they leave.
+    pub(crate) unsafe_to_send: std::collections::BTreeSet<Lsn>,
+    /// What the side session has still to run.
+    pub(crate) barrier_script: std::collections::VecDeque<crate::postgres::Statement>,
+    pub(crate) capture_lag: u64,
+    /// How long an apply session's statement typically takes to reach the server.
+    pub(crate) apply_typical: u64,
+    pub(crate) apps: Vec<App>,
+}
+
+/// What is lost with the engine's process.
+pub(crate) struct Daemon {
+    pub(crate) phase: Phase,
+    pub(crate) kernel: Kernel<MemoryOverflow>,
+    /// How far the walsender has sent.
+    pub(crate) sent: Lsn,
+    pub(crate) apply: SessionId,
+    pub(crate) barrier: SessionId,
+    pub(crate) job: Option<Job>,
+    pub(crate) next_barrier: u64,
+    pub(crate) syncing: bool,
+    /// A local transaction whose stamp depends on more than the stream: capture waits until it is durable.
+    pub(crate) stamped: Option<Rc<Block>>,
+    /// Re-checks that are committed and whose marker has not been read.
+    pub(crate) rechecked: Vec<Lsn>,
+    /// Transactions of one origin that are merged at most; one after a failure.
+    pub(crate) merge_max: usize,
+    /// The next batch keeps the order of its source.
+    pub(crate) in_order: bool,
+    /// A barrier that ran out of time has to be read before the next verdict.
+    pub(crate) read_first: Option<u64>,
+}
+
+/// Where the start sequence is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Phase {
+    /// A barrier was emitted; nothing is applied before it is read.
+    Reading(u64),
+    Running,
+}

@@ -1,0 +1,196 @@
+//! ship and receive: own transactions to peers as soon as they are stamped, others' to whoever lacks them.
+
+use std::rc::Rc;
+
+use synapse_engine_change::Block;
+use synapse_engine_replication::Monotonic;
+
+use crate::disk::Entry;
+use crate::network::Message;
+use crate::violation::Law;
+use crate::world::{Event, World};
+
+/// Blocks that one request brings at most.
+const FETCH_MAX: usize = 20;
+
+impl World {
+    /// Sends something, if the link is up; it arrives in order, if the link stays up.
+    fn send(&mut self, from: usize, to: usize, message: Message) {
+        let now = self.now();
+        let link = &mut self.links[from][to];
+        if !link.up {
+            return;
+        }
+        let arrival = link.arrival(now, &mut self.rng);
+        let epoch = link.epoch;
+        self.schedule.after(
+            arrival - now,
+            Event::Arrive {
+                from,
+                to,
+                epoch,
+                message: Box::new(message),
+            },
+        );
+    }
+
+    /// Sends every peer the own transactions it has not been sent.
+    pub(crate) fn ship(&mut self, node: usize) {
+        let origin = self.nodes[node].origin;
+        if self.nodes[node].daemon.is_none() {
+            return;
+        }
+        for peer in 0..self.nodes.len() {
+            let link = &self.links[node][peer];
+            if peer == node || !link.up || link.held {
+                continue;
+            }
+            let Some(mut cursor) = link.cursor else { continue };
+            while let Some(block) = self.nodes[node].disk.log(origin).next(cursor).cloned() {
+                let lsn = block.transactions[0].lsn;
+                if self.nodes[node].unsafe_to_send.contains(&lsn) {
+                    break;
+                }
+                cursor = lsn;
+                self.send(node, peer, Message::Block(block));
+            }
+            self.links[node][peer].cursor = Some(cursor);
+        }
+    }
+
+    pub(crate) fn arrive(&mut self, from: usize, to: usize, epoch: u32, message: Message) {
+        let link = &self.links[from][to];
+        if !link.up || link.epoch != epoch || self.nodes[to].daemon.is_none() {
+            return;
+        }
+        let now = Monotonic(self.now());
+        match message {
+            Message::Resume { after } => {
+                self.links[to][from].cursor = Some(after);
+                self.ship(to);
+            }
+            Message::Block(block) => self.receive(to, block),
+            Message::Heartbeat(heartbeat) => {
+                if let Some(daemon) = self.daemon(to) {
+                    daemon.kernel.heard(heartbeat, now);
+                }
+            }
+            Message::Have(ends) => {
+                for (origin, end) in ends {
+                    let mine = self.nodes[to].disk.end(origin);
+                    if origin != self.nodes[to].origin && mine < end && self.rng.one_in(2) {
+                        self.send(to, from, Message::Fetch { origin, after: mine });
+                    }
+                }
+            }
+            Message::Fetch { origin, after } => {
+                let Some(log) = self.nodes[to].disk.logs.get(&origin) else {
+                    return;
+                };
+                let mut cursor = after;
+                let mut blocks = Vec::new();
+                while blocks.len() < FETCH_MAX
+                    && let Some(block) = log.next(cursor)
+                {
+                    cursor = block.transactions[0].lsn;
+                    blocks.push(Rc::clone(block));
+                }
+                let unsafe_to_send = &self.nodes[to].unsafe_to_send;
+                let own = origin == self.nodes[to].origin;
+                let sendable = |block: &Rc<Block>| !own || !unsafe_to_send.contains(&block.transactions[0].lsn);
+                let blocks: Vec<_> = blocks.into_iter().take_while(sendable).collect();
+                for block in blocks {
+                    self.send(to, from, Message::Block(block));
+                }
+            }
+        }
+    }
+
+    fn receive(&mut self, node: usize, block: Rc<Block>) {
+        let stamp = block.stamp(0);
+        let first_seen = self.stamps.entry(stamp.txn).or_insert_with(|| stamp.clone());
+        if *first_seen != stamp {
+            let what = format!("{} was {first_seen:?} and is {stamp:?}", stamp.txn);
+            self.violate(Law::AStampNeverChanges, what);
+        }
+        let end = self.nodes[node].disk.end(block.origin);
+        if stamp.txn.lsn <= end {
+            self.report.add("duplicates", 1);
+            return;
+        }
+        self.nodes[node].disk.log(block.origin).append(Entry::Block(block));
+    }
+
+    /// Both ends are there: the receiver says where to go on.
+    pub(crate) fn link_up(&mut self, from: usize, to: usize) {
+        let both = self.nodes[from].daemon.is_some() && self.nodes[to].daemon.is_some();
+        if from == to || !both || self.links[from][to].up {
+            return;
+        }
+        self.links[from][to].up = true;
+        self.links[from][to].cursor = None;
+        self.links[to][from].up = true;
+        self.links[to][from].cursor = None;
+        for (sender, receiver) in [(from, to), (to, from)] {
+            let after = self.nodes[receiver].disk.durable_end(self.nodes[sender].origin);
+            self.send(receiver, sender, Message::Resume { after });
+        }
+    }
+
+    /// Everything on the way to and from a node is lost.
+    pub(crate) fn cut_links(&mut self, node: usize) {
+        for peer in 0..self.nodes.len() {
+            self.links[node][peer].cut();
+            self.links[peer][node].cut();
+        }
+    }
+
+    /// Heartbeats, gossip, pruning and the next fsync.
+    pub(crate) fn tick(&mut self, node: usize) {
+        let run = self.nodes[node].run;
+        let now = Monotonic(self.now());
+        let clock = self.clock(node);
+        let disk = &self.nodes[node].disk;
+        let ends = disk
+            .logs
+            .keys()
+            .map(|origin| (*origin, disk.durable_end(*origin)))
+            .collect();
+        let Some(daemon) = self.daemon(node) else { return };
+        daemon.kernel.own_clock(clock, now);
+        let heartbeat = daemon.kernel.heartbeat(clock);
+        self.broadcast(node, &Message::Heartbeat(heartbeat));
+        self.broadcast(node, &Message::Have(ends));
+        self.begin_sync(node);
+        self.prune(node);
+        let delay = self.rng.latency(3_000);
+        self.schedule.after(delay, Event::Tick { node, run });
+    }
+
+    fn broadcast(&mut self, node: usize, message: &Message) {
+        for peer in 0..self.nodes.len() {
+            if peer != node {
+                self.send(node, peer, message.clone());
+            }
+        }
+    }
+
+    fn prune(&mut self, node: usize) {
+        let limit = self.options.registers_max;
+        let n = &mut self.nodes[node];
+        let Some(daemon) = n.daemon.as_mut() else { return };
+        daemon.kernel.prune();
+        let kept = daemon.kernel.registers().rows_in_memory();
+        let mut pruned = 0;
+        for (origin, log) in &mut n.disk.logs {
+            pruned += log.prune(daemon.kernel.stable(*origin));
+        }
+        self.report.add("pruned", pruned);
+        if kept > limit {
+            self.violate(
+                Law::MemoryIsBounded,
+                format!("{kept} registers in memory, {limit} configured"),
+            );
+        }
+    }
+}

@@ -1,0 +1,101 @@
+//! The tables of the simulated databases, the same on every node.
+
+use std::sync::Arc;
+
+use synapse_engine_change::{Column, Identity, Relation};
+
+/// A column's value; NULL is `None`. Its text form is the decimal number.
+pub(crate) type Datum = Option<u64>;
+
+/// A row: a value for each column.
+pub(crate) type Row = Vec<Datum>;
+
+/// Which table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum Table {
+    /// `id, a, b`: key and plain columns.
+    Plain,
+    /// `id, a, big`: `big` is TOASTed, so that an UPDATE that does not touch it does not carry it.
+    Toast,
+    /// `id, u, a`: `u` is unique too. Each node writes values of `u` of its own, so that no two nodes' exclude each other.
+    Unique,
+    /// `a, b`: no key; replica identity full.
+    Keyless,
+}
+
+impl Table {
+    pub(crate) const ALL: [Table; 4] = [Table::Plain, Table::Toast, Table::Unique, Table::Keyless];
+
+    pub(crate) const fn index(self) -> usize {
+        match self {
+            Table::Plain => 0,
+            Table::Toast => 1,
+            Table::Unique => 2,
+            Table::Keyless => 3,
+        }
+    }
+
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Table::Plain => "plain",
+            Table::Toast => "toast",
+            Table::Unique => "uniq",
+            Table::Keyless => "keyless",
+        }
+    }
+
+    pub(crate) const fn columns(self) -> &'static [&'static str] {
+        match self {
+            Table::Plain => &["id", "a", "b"],
+            Table::Toast => &["id", "a", "big"],
+            Table::Unique => &["id", "u", "a"],
+            Table::Keyless => &["a", "b"],
+        }
+    }
+
+    /// Whether its first column is its key.
+    pub(crate) const fn keyed(self) -> bool {
+        match self {
+            Table::Plain | Table::Toast | Table::Unique => true,
+            Table::Keyless => false,
+        }
+    }
+
+    /// Columns with a unique index, the key first.
+    pub(crate) const fn unique(self) -> &'static [usize] {
+        match self {
+            Table::Plain | Table::Toast => &[0],
+            Table::Unique => &[0, 1],
+            Table::Keyless => &[],
+        }
+    }
+
+    pub(crate) const fn toasted(self, column: usize) -> bool {
+        match self {
+            Table::Toast => column == 2,
+            Table::Plain | Table::Unique | Table::Keyless => false,
+        }
+    }
+
+    pub(crate) fn named(name: &str) -> Option<Table> {
+        Table::ALL.into_iter().find(|table| table.name() == name)
+    }
+
+    pub(crate) fn relation(self) -> Arc<Relation> {
+        let column = |(at, name): (usize, &&str)| Column {
+            name: (*name).to_owned(),
+            key: self.keyed() && at == 0,
+            type_oid: 20,
+        };
+        Arc::new(Relation {
+            schema: "public".to_owned(),
+            name: self.name().to_owned(),
+            identity: if self.keyed() {
+                Identity::Default
+            } else {
+                Identity::Full
+            },
+            columns: self.columns().iter().enumerate().map(column).collect(),
+        })
+    }
+}

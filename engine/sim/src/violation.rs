@@ -1,0 +1,71 @@
+//! A law that did not hold.
+
+use std::fmt;
+
+/// The laws, named as in the description of the kernel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Law {
+    /// All nodes hold the same rows, and those that the definition of the policy asks for.
+    Convergence,
+    /// Every transaction is applied once at every node.
+    ExactlyOnce,
+    /// A transaction is applied after all that it saw.
+    CausalOrder,
+    /// What we apply is not published as our own.
+    NoEcho,
+    /// A stamp never changes, and says what its node had applied.
+    AStampNeverChanges,
+    /// A local value is not overwritten by a write that neither saw it nor outranks it.
+    NoLocalValueVanishes,
+    /// Confirmed positions never pass durable ones, nor durable ones captured ones.
+    ConfirmedDurableCaptured,
+    /// What is kept in memory is bounded by configuration.
+    MemoryIsBounded,
+    /// A cluster without writes forgets every register.
+    AnIdleClusterBecomesStable,
+    /// When faults cease, everything arrives everywhere in bounded time.
+    NothingWaitsForEver,
+    /// An update that saw the other write is no conflict.
+    AnUpdateThatSawTheOtherIsNoConflict,
+    /// The engine stopped with an error that its world cannot cause.
+    NoError,
+}
+
+impl fmt::Display for Law {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Law::Convergence => "convergence",
+            Law::ExactlyOnce => "exactly once",
+            Law::CausalOrder => "causal order",
+            Law::NoEcho => "no echo",
+            Law::AStampNeverChanges => "a stamp never changes",
+            Law::NoLocalValueVanishes => "no local value vanishes unresolved",
+            Law::ConfirmedDurableCaptured => "confirmed <= durable <= captured",
+            Law::MemoryIsBounded => "memory is bounded",
+            Law::AnIdleClusterBecomesStable => "an idle cluster becomes stable",
+            Law::NothingWaitsForEver => "nothing waits for ever",
+            Law::AnUpdateThatSawTheOtherIsNoConflict => "an update that saw the other is no conflict",
+            Law::NoError => "no error",
+        })
+    }
+}
+
+/// A run broke a law.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "law broken: {law}\n  seed {seed}, virtual time {}.{:06} s\n  {what}\n  replay: make sim SEEDS=1 FROM={seed}",
+    at_micros / 1_000_000,
+    at_micros % 1_000_000
+)]
+pub struct Violation {
+    /// The run.
+    pub seed: u64,
+    /// Which law.
+    pub law: Law,
+    /// Virtual microseconds since the run began.
+    pub at_micros: u64,
+    /// What happened.
+    pub what: String,
+    /// What happened before, if that was asked for.
+    pub trace: Vec<String>,
+}

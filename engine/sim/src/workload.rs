@@ -1,0 +1,65 @@
+//! Applications at work: one statement after the other, with pauses.
+
+use synapse_wal_types::Lsn;
+
+use crate::node::Owner;
+use crate::postgres::{Answer, Kind, SqlState, Statement};
+use crate::world::{Event, World};
+
+impl World {
+    /// An application's session goes on: its next statement, its next transaction, or its end.
+    pub(crate) fn app_goes_on(&mut self, node: usize, app: usize) {
+        if !self.nodes[node].server_up {
+            return;
+        }
+        let writer = self.writer(node);
+        let n = &mut self.nodes[node];
+        let state = &mut n.apps[app];
+        let session = *state.session.get_or_insert_with(|| n.server.connect(Kind::Application));
+        n.owners.insert(session, Owner::App(app));
+        if n.server.sessions.get(&session).is_none_or(|s| s.running.is_some()) {
+            return;
+        }
+        if state.script.is_empty() {
+            if state.remaining == 0 {
+                return;
+            }
+            state.remaining -= 1;
+            state.script = writer.transaction(&mut self.rng, &mut self.fresh);
+        }
+        if let Some(statement) = state.script.pop_front() {
+            self.submit(node, session, statement);
+        }
+    }
+
+    pub(crate) fn app_answered(&mut self, node: usize, app: usize, result: Result<Answer, SqlState>) {
+        let idle = self.nodes[node].apps[app].idle_typical;
+        let script = &mut self.nodes[node].apps[app].script;
+        if result.is_err() {
+            // Back to the savepoint, if one is open; the rest of the transaction is not sent.
+            script.clear();
+            script.push_back(Statement::Rollback);
+        }
+        let between = script.is_empty();
+        let delay = if between {
+            self.rng.latency(idle)
+        } else if self.rng.one_in(25) && !self.calm {
+            self.rng.between(1_000, 120_000)
+        } else {
+            self.rng.between(1, 400)
+        };
+        self.schedule.after(delay, Event::App { node, app });
+    }
+
+    /// Whether applications have done what they had to do, and the logs are flushed.
+    pub(crate) fn applications_are_done(&self) -> bool {
+        self.nodes
+            .iter()
+            .all(|n| n.server_up && n.apps.iter().all(|app| app.remaining == 0 && app.script.is_empty()))
+    }
+
+    /// The end of each node's log.
+    pub(crate) fn ends(&self) -> Vec<Lsn> {
+        self.nodes.iter().map(|n| n.server.wal.inserted()).collect()
+    }
+}

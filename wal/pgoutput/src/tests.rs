@@ -1,0 +1,4 @@
+mod golden;
+mod laws;
+mod malformed;
+pub(crate) mod strategies;
