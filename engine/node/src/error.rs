@@ -82,10 +82,18 @@ impl Error {
                 synapse_wal_client::Class::Definite => Class::Definite,
                 synapse_wal_client::Class::Bug => Class::Bug,
             },
+            Error::Link(error) => match error.class() {
+                synapse_engine_transport::Class::Transient => Class::Transient,
+                synapse_engine_transport::Class::Definite => Class::Definite,
+                synapse_engine_transport::Class::Bug => Class::Bug,
+            },
+            Error::Setup(error) => match error.class() {
+                synapse_engine_setup::Class::Transient => Class::Transient,
+                synapse_engine_setup::Class::Definite => Class::Definite,
+                synapse_engine_setup::Class::Bug => Class::Bug,
+            },
             Error::Stream(_) | Error::Full(_) | Error::Frame(_) => Class::Bug,
             Error::Journal(_)
-            | Error::Link(_)
-            | Error::Setup(_)
             | Error::Apply(_)
             | Error::Sql(_)
             | Error::File { .. }

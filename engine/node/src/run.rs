@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use synapse_engine_identity::{Context, Incarnation, Origin};
 use synapse_engine_journal::{Journal, Options};
 use synapse_engine_setup::{Catalog, Recorded};
-use synapse_engine_transport::{Acceptor, Endpoint, Hello, Keys, TlsFiles};
+use synapse_engine_transport::{Acceptor, Endpoint, Hello, Keys, PeerName, TlsFiles};
 use synapse_wal_client::{Connection, Kind, LogicalSlot, Session, SlotLife, SlotSnapshot};
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
@@ -48,6 +48,16 @@ pub async fn run(config: Config, shutdown: CancellationToken, reload: Arc<Notify
 
 /// One life of a node: until `shutdown`, or until a person has it begin anew, which is the answer.
 async fn life(config: Config, shutdown: CancellationToken, reload: Arc<Notify>) -> Result<bool, Error> {
+    let keys = Arc::new(Keys::load(TlsFiles {
+        ca: config.tls.ca.clone(),
+        certificate: config.tls.certificate.clone(),
+        key: config.tls.key.clone(),
+    })?);
+    // Before anything is made under a name that may be wrong.
+    keys.speak_for(&PeerName {
+        cluster: config.cluster.name.clone(),
+        node: config.node.name,
+    })?;
     let data_dir = config.node.data_dir.clone();
     let file = |action, path| move |source| Error::File { action, path, source };
     std::fs::create_dir_all(&data_dir).map_err(file("create", data_dir.clone()))?;
@@ -66,11 +76,6 @@ async fn life(config: Config, shutdown: CancellationToken, reload: Arc<Notify>) 
         tables: Vec::new(),
         why_not_replicated: Vec::new(),
     };
-    let keys = Arc::new(Keys::load(TlsFiles {
-        ca: config.tls.ca.clone(),
-        certificate: config.tls.certificate.clone(),
-        key: config.tls.key.clone(),
-    })?);
     let api = bind(config.api.listen).await?;
     let parts = Parts {
         me,
@@ -169,9 +174,12 @@ fn trouble(shared: &Shared, error: &Error) {
     if error.class() == Class::Transient {
         tracing::warn!(%error, "lost the server; connecting again");
         shared.phase.send_replace(Phase::Starting);
-    } else {
+        return;
+    }
+    let before = shared.phase.send_replace(Phase::Stopped(error.to_string()));
+    // It is looked at again every few seconds, and said once.
+    if !matches!(before, Phase::Stopped(said) if said == error.to_string()) {
         tracing::error!(%error, "this node stands still until a person mends it");
-        shared.phase.send_replace(Phase::Stopped(error.to_string()));
     }
 }
 
@@ -215,7 +223,7 @@ async fn prepare(shared: &Arc<Shared>) -> Result<u16, Error> {
                 shared.me
             )));
         }
-        Some((origin, _)) if origin.node == shared.me.node && origin != shared.me => {
+        Some((origin, _)) if origin.node == shared.me.node && (origin != shared.me || !state.set_up) => {
             return Err(Error::Refused(format!(
                 "the database was set up as {origin}, and the data directory is new; hint: bring the data directory back, or resync this node: synapsectl node join --from PEER --replace-local --confirm"
             )));
@@ -227,6 +235,8 @@ async fn prepare(shared: &Arc<Shared>) -> Result<u16, Error> {
         None if state.slot_created => {
             return Err(Error::Refused("the database was detached or replaced, and the data directory is of before; hint: give this node a new data directory".to_owned()));
         }
+        // Said before it is done: two lives that begin within a second bear the same number.
+        None if !state.set_up => shared.change_state(|state| state.set_up = true)?,
         None => {}
     }
     let installed = synapse_engine_setup::install(
@@ -340,6 +350,7 @@ fn load_state(config: &Config) -> Result<State, Error> {
         node: config.node.name,
         incarnation: Incarnation(u32::try_from(now).unwrap_or(u32::MAX)),
         ordinal: ordinal(config),
+        set_up: false,
         slot_created: false,
         start: synapse_wal_types::Lsn::ZERO,
         held: Default::default(),

@@ -19,16 +19,15 @@ pub(crate) struct State {
     pub(crate) incarnation: Incarnation,
     /// Which part of every sequence is this node's, from 0.
     pub(crate) ordinal: u16,
+    /// Whether this life has begun to set up its database, which held no node's set-up then.
+    pub(crate) set_up: bool,
     /// Whether the slot was created: it may not be missing from then on.
     pub(crate) slot_created: bool,
     /// Where the slot, and with it this node's log, began.
-    #[serde(default)]
     pub(crate) start: synapse_wal_types::Lsn,
     /// Peers that are shipped nothing until a person says so.
-    #[serde(default)]
     pub(crate) held: BTreeSet<NodeId>,
     /// How far it has come in becoming a member.
-    #[serde(default = "Join::of_before")]
     pub(crate) join: Join,
 }
 
@@ -76,11 +75,6 @@ pub(crate) struct Copied {
 }
 
 impl Join {
-    /// A state that was written before this was remembered.
-    const fn of_before() -> Self {
-        Join::Joined { whole_for: None }
-    }
-
     /// A node that is set up now.
     pub(crate) const fn new() -> Self {
         Join::New {

@@ -81,43 +81,46 @@ async fn a_wrong_configuration_is_refused_with_its_place() {
 }
 
 #[tokio::test]
-async fn peers_of_another_cluster_and_of_a_taken_name_are_refused() {
+async fn a_node_whose_certificate_is_of_another_name_does_not_start() {
     let mut cluster = Cluster::start(&MIXED).await;
-    cluster.sql_all("CREATE TABLE t (id int PRIMARY KEY)").await;
-    cluster.stop("n2", What::Engine).await;
-    let config = cluster.node("n2").config.clone();
-    let kept = std::fs::read_to_string(&config).unwrap();
-    let fresh = |text: &str| text.replace("/n2/data", "/n2/data-of-another");
+    cluster.sql("n2", "CREATE DATABASE elsewhere").await;
     for (from, to) in [
         ("name = \"sandbox\"", "name = \"another\""),
         ("name = \"n2\"", "name = \"n1\""),
     ] {
-        assert!(kept.contains(from), "{kept}");
-        // Written in place: the file stays its owner's.
-        std::fs::write(&config, fresh(&kept.replace(from, to))).unwrap();
-        let started = cluster.try_start("n2", What::Engine).await;
-        if started.is_ok() {
-            let silent = async || {
-                let peers = cluster.status("n1").await["peers"].clone();
-                let connected = peers
-                    .as_array()
-                    .unwrap()
-                    .iter()
-                    .any(|peer| peer["state"] == "connected");
-                let said = cluster.status("n2").await.to_string();
-                let log = std::fs::read_to_string(&cluster.node("n2").log).unwrap();
-                (!connected && (said.contains("refused") || log.contains("refused") || log.contains(to))).then_some(())
-            };
-            cluster.until(&format!("n1 refuses {to}"), silent).await;
-            cluster
-                .sql("n1", "INSERT INTO t SELECT coalesce(max(id), 0) + 1 FROM t")
-                .await;
-            cluster.kill("n2", What::Engine).await;
-        }
-        assert_eq!(cluster.number("n2", "SELECT count(*) FROM t").await, 0, "{to}");
+        let path = changed(&cluster, "n2", from, to);
+        let text = std::fs::read_to_string(&path).unwrap();
+        let text = text.replace("/n2/data", "/n2/data-of-another");
+        std::fs::write(&path, text.replace("dbname=app", "dbname=elsewhere")).unwrap();
+        let refused = synapsed(&path, &[]);
+        let text = String::from_utf8_lossy(&refused.stderr);
+        assert_eq!(refused.status.code(), Some(2), "{text}");
+        assert!(text.contains("it is of synapse://sandbox/n2"), "{text}");
+        let slots = "SELECT count(*) FROM pg_replication_slots WHERE database = 'elsewhere'";
+        assert_eq!(cluster.number("n2", slots).await, 0, "it had begun to set up");
     }
+    cluster.until_ready().await;
+}
+
+#[tokio::test]
+async fn a_database_that_another_life_of_the_node_set_up_is_left_alone() {
+    let mut cluster = Cluster::start(&MIXED).await;
+    cluster.stop("n2", What::Engine).await;
+    let config = cluster.node("n2").config.clone();
+    let kept = std::fs::read_to_string(&config).unwrap();
+    let changed = kept.replace("/n2/data", "/n2/data-of-another");
+    assert_ne!(changed, kept);
+    // Written in place: the file stays its owner's.
+    std::fs::write(&config, changed).unwrap();
+    cluster.start_again("n2", What::Engine).await;
+    let stopped = async || {
+        let status = cluster.status("n2").await;
+        let why = "the database was set up as n2";
+        (status["state"] == "stopped" && status["problems"].to_string().contains(why)).then_some(())
+    };
+    cluster.until("n2 says whose the database is", stopped).await;
+    cluster.stop("n2", What::Engine).await;
     std::fs::write(&config, kept).unwrap();
     cluster.start_again("n2", What::Engine).await;
     cluster.until_ready().await;
-    cluster.equal(&["t"]).await;
 }

@@ -24,7 +24,7 @@ pub(crate) fn replace(shared: &Shared, from: NodeId) -> Result<(), Error> {
             .as_secs();
         let next = state.incarnation.0.saturating_add(1);
         state.incarnation = Incarnation(u32::try_from(now).unwrap_or(u32::MAX).max(next));
-        state.slot_created = false;
+        (state.set_up, state.slot_created) = (true, false);
         state.start = Lsn::ZERO;
         state.join = Join::Replacing { from };
     })?;

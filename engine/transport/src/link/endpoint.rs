@@ -13,6 +13,7 @@ use super::incoming::IncomingLink;
 use super::options::{HANDSHAKES_MAX, Options};
 use super::outgoing::OutgoingLink;
 use super::wire::Wire;
+use crate::cert::PeerName;
 use crate::hello::Hello;
 use crate::tls::Keys;
 use crate::{Error, Result};
@@ -32,18 +33,10 @@ impl Endpoint {
     /// # Errors
     /// [`Error::Certificate`] when our certificate speaks for another node or cluster than `hello`.
     pub fn new(hello: Hello, keys: Arc<Keys>, options: Options, shutdown: CancellationToken) -> Result<Self> {
-        let material = keys.current();
-        let name = material.name();
-        if name.cluster != hello.cluster || name.node != hello.node {
-            let reason = format!(
-                "it is of {name}, but this node is {} of cluster {}",
-                hello.node, hello.cluster
-            );
-            return Err(Error::Certificate {
-                subject: "this node's".to_owned(),
-                reason,
-            });
-        }
+        keys.speak_for(&PeerName {
+            cluster: hello.cluster.clone(),
+            node: hello.node,
+        })?;
         Ok(Endpoint {
             hello: Arc::new(hello),
             keys,

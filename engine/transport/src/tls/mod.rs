@@ -139,6 +139,19 @@ impl Keys {
         Ok(Keys { files, current })
     }
 
+    /// Fails unless our certificate speaks for `name`.
+    ///
+    /// # Errors
+    /// [`Error::Certificate`] with whom it speaks for.
+    pub fn speak_for(&self, name: &PeerName) -> Result<()> {
+        let current = self.current();
+        if current.name == *name {
+            return Ok(());
+        }
+        let reason = format!("it is of {}, but this node is {name}", current.name);
+        Err(unusable(&self.files.certificate, reason))
+    }
+
     /// Reads the files again.
     ///
     /// # Errors
