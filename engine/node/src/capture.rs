@@ -6,6 +6,7 @@ mod stream;
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use futures_util::FutureExt;
 use synapse_engine_change::{ChangeSet, Transaction};
@@ -13,7 +14,7 @@ use synapse_engine_identity::Stamp;
 use synapse_engine_journal::{BlockBuilder, Parts, encode_block};
 use synapse_engine_replication::{Message, PREFIX, Stamped};
 use synapse_wal_client::{Event, StreamReader};
-use synapse_wal_pgoutput::{Assembler, Committed, First, Step};
+use synapse_wal_pgoutput::{Assembler, Change, Committed, First, Step};
 use synapse_wal_types::Lsn;
 
 use crate::error::Error;
@@ -25,7 +26,11 @@ use stream::Streams;
 /// A transaction whose changes outgrow this, in bytes, goes to the spool while it is read.
 const IN_MEMORY_MAX: usize = 4 << 20;
 
-/// The reader of this node's own stream.
+/// How long a transaction of our applier is left alone between two reads. The server sends every row of it by itself; nobody
+/// here waits for any of them, and to wake for each would cost both sides more than the row.
+const OURS_REST: Duration = Duration::from_micros(500);
+
+/// The reader of this node's own stream. It has a thread of its own: it rests there without giving it up.
 pub(crate) struct Capture {
     shared: Arc<Shared>,
     kernel: Arc<Mutex<NodeKernel>>,
@@ -40,6 +45,10 @@ pub(crate) struct Capture {
     deferred: Vec<(Stamp, ChangeSet)>,
     /// Whether a stamp in the open block depends on more than the stream.
     durable_first: bool,
+    /// Whether the committed transaction that is being read is our applier's.
+    ours: bool,
+    /// Whether what was read last is a row of our applier.
+    rests: bool,
     /// Whether the journal is at its limit: what is read is stamped and indexed, and read again later.
     full: bool,
 }
@@ -58,6 +67,8 @@ impl Capture {
             open: ChangeSet::new(),
             deferred: Vec::new(),
             durable_first: false,
+            ours: false,
+            rests: false,
             full: false,
             shared,
             kernel,
@@ -74,6 +85,9 @@ impl Capture {
                 None => {
                     // Nothing more is waiting: what was read goes out at once.
                     self.flush().await?;
+                    if self.rests {
+                        rest();
+                    }
                     reader.next().await
                 }
             };
@@ -87,17 +101,42 @@ impl Capture {
                 }
                 Some(Event::XLogData { data, .. }) => {
                     let step = assembler.feed(&data)?;
-                    self.step(step).await?;
+                    self.step(step, &assembler).await?;
                 }
             }
         }
     }
 
-    async fn step(&mut self, step: Step<'_>) -> Result<(), Error> {
+    async fn step(&mut self, step: Step<'_>, assembler: &Assembler) -> Result<(), Error> {
+        self.rests = false;
         match step {
             Step::Noted | Step::Message(_) | Step::ChunkStart { .. } => Ok(()),
             Step::Begin(_) => {
                 self.open = ChangeSet::new();
+                self.ours = false;
+                Ok(())
+            }
+            Step::Change(Change::Message { .. }) => {
+                self.ours = self.ours || assembler.first().and_then(our_message).is_some();
+                Ok(())
+            }
+            Step::ChunkChange {
+                xid,
+                change: Change::Message { .. },
+                ..
+            } => {
+                if assembler.first().and_then(our_message).is_some() {
+                    self.streams.set_ours(xid.0);
+                }
+                Ok(())
+            }
+            // Their origin's log has them.
+            Step::Change(_) if self.ours => {
+                self.rests = true;
+                Ok(())
+            }
+            Step::ChunkChange { xid, .. } if self.streams.is_ours(xid.0) => {
+                self.rests = true;
                 Ok(())
             }
             Step::Change(change) => {
@@ -133,19 +172,10 @@ impl Capture {
         if lock(&self.kernel).stamper().knows(committed.end_lsn) {
             return stream.remove();
         }
-        if let First::Message { prefix, content } = &committed.first
-            && prefix.as_ref() == PREFIX
-        {
-            match String::from_utf8_lossy(content).parse::<Message>() {
-                Ok(message) => {
-                    stream.remove()?;
-                    self.settle().await?;
-                    return self.ours(committed.end_lsn, &message);
-                }
-                Err(error) => {
-                    tracing::warn!(%error, lsn = %committed.end_lsn, "a transaction begins with a message of ours that cannot be read; it counts as the application's")
-                }
-            }
+        if let Some(message) = our_message(&committed.first) {
+            stream.remove()?;
+            self.settle().await?;
+            return self.take_ours(committed.end_lsn, &message);
         }
         if stream.spool.is_none() {
             stream.drop_aborted(&mut rest)?;
@@ -163,7 +193,7 @@ impl Capture {
     }
 
     /// A transaction of our applier, or a barrier.
-    fn ours(&mut self, end: Lsn, message: &Message) -> Result<(), Error> {
+    fn take_ours(&mut self, end: Lsn, message: &Message) -> Result<(), Error> {
         match message {
             Message::Marker(marker) => lock(&self.kernel).marker(end, marker),
             Message::Barrier(barrier) => {
@@ -254,18 +284,15 @@ impl Capture {
             let chunk = chunk?;
             any = true;
             self.relations.check(&chunk).await?;
-            // Links are to be heard, and questions answered, while this takes its time.
-            tokio::task::block_in_place(|| {
-                self.count(chunk.len());
-                if !stamped.durable_first {
-                    self.note(stamp, &chunk);
-                }
-                let mut blocks = Vec::new();
-                if writes {
-                    parts.push(&chunk, 0..chunk.len(), &mut blocks)?;
-                }
-                self.append(blocks)
-            })?;
+            self.count(chunk.len());
+            if !stamped.durable_first {
+                self.note(stamp, &chunk);
+            }
+            let mut blocks = Vec::new();
+            if writes {
+                parts.push(&chunk, 0..chunk.len(), &mut blocks)?;
+            }
+            self.append(blocks)?;
         }
         if any && writes {
             self.durable_first |= stamped.durable_first;
@@ -365,6 +392,31 @@ impl Capture {
         let _own = self.shared.progress.lock().expect(UNPOISONED);
         self.append(blocks)
     }
+}
+
+/// Lets rows of our applier gather. The whole thread rests: a runtime that waits for the socket would be woken by each.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "it waits for nothing, and nothing else runs on this thread"
+)]
+fn rest() {
+    std::thread::sleep(OURS_REST);
+}
+
+/// The marker or barrier that a transaction of ours begins with.
+fn our_message(first: &First) -> Option<Message> {
+    let First::Message { prefix, content } = first else {
+        return None;
+    };
+    if prefix.as_ref() != PREFIX {
+        return None;
+    }
+    let parsed = String::from_utf8_lossy(content).parse();
+    parsed
+        .inspect_err(|error| {
+            tracing::warn!(%error, "a transaction begins with a message of ours that cannot be read; it counts as the application's");
+        })
+        .ok()
 }
 
 fn transaction(committed: &Committed, stamp: &Stamp) -> Transaction {

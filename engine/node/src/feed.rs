@@ -5,20 +5,29 @@ use std::sync::Arc;
 use synapse_engine_change::{Block, Part};
 use synapse_engine_identity::{Origin, Stamp};
 use synapse_wal_types::Lsn;
-use tokio::sync::mpsc;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 
 use crate::error::Error;
 use crate::shared::Shared;
 
-/// Blocks read ahead of the applier, per origin: enough to decode while it waits for the server.
-const AHEAD: usize = 6;
+/// Blocks read ahead of the applier, per origin. They may be as small as a transaction, and many are merged.
+const AHEAD_BLOCKS: usize = 512;
+/// Bytes of rows read ahead of the applier, per origin; a block that is larger by itself is read alone.
+const AHEAD_BYTES: usize = 2 << 20;
 
 /// The transactions of one origin that are not applied here.
 #[derive(Debug)]
 pub(crate) struct Feed {
-    blocks: mpsc::Receiver<Result<Arc<Block>, Error>>,
+    blocks: mpsc::Receiver<Result<Ahead, Error>>,
     current: Option<(Arc<Block>, usize)>,
+}
+
+/// A block read ahead, and its share of what may be.
+#[derive(Debug)]
+struct Ahead {
+    block: Arc<Block>,
+    _share: OwnedSemaphorePermit,
 }
 
 /// One transaction of a feed.
@@ -45,7 +54,7 @@ impl Next {
 impl Feed {
     /// Reads what comes after `after`, until `stop`.
     pub(crate) fn start(shared: &Arc<Shared>, origin: Origin, after: Lsn, stop: CancellationToken) -> Self {
-        let (sender, blocks) = mpsc::channel(AHEAD);
+        let (sender, blocks) = mpsc::channel(AHEAD_BLOCKS);
         let shared = Arc::clone(shared);
         tokio::spawn(async move {
             tokio::select! {
@@ -53,7 +62,7 @@ impl Feed {
                 done = read(&shared, origin, after, &sender) => {
                     if let Err(error) = done {
                         let _ = sender.send(Err(error)).await;
-                        shared.stir();
+                        shared.fed.notify_one();
                     }
                 }
             }
@@ -74,7 +83,7 @@ impl Feed {
                 self.current = None;
             }
             match self.blocks.try_recv() {
-                Ok(block) => self.current = Some((block?, 0)),
+                Ok(ahead) => self.current = Some((ahead?.block, 0)),
                 Err(_) => return Ok(None),
             }
         }
@@ -87,7 +96,7 @@ impl Feed {
                 return Ok(Some(next));
             }
             match self.blocks.recv().await {
-                Some(block) => self.current = Some((block?, 0)),
+                Some(ahead) => self.current = Some((ahead?.block, 0)),
                 None => return Ok(None),
             }
         }
@@ -105,11 +114,12 @@ async fn read(
     shared: &Arc<Shared>,
     origin: Origin,
     after: Lsn,
-    blocks: &mpsc::Sender<Result<Arc<Block>, Error>>,
+    blocks: &mpsc::Sender<Result<Ahead, Error>>,
 ) -> Result<(), Error> {
     let mut reader = shared.journal.log(origin)?.read_after(after)?;
     let mut grown = shared.grown.subscribe();
     let mut durable = shared.durable.subscribe();
+    let room = Arc::new(Semaphore::new(AHEAD_BYTES));
     loop {
         grown.borrow_and_update();
         let Some(block) = reader.next_block()? else {
@@ -124,9 +134,13 @@ async fn read(
         if durable.wait_for(|durable| durable.get(origin) >= last).await.is_err() {
             return Ok(());
         }
-        if blocks.send(Ok(block)).await.is_err() {
+        let bytes = block.changes.bytes().clamp(1, AHEAD_BYTES);
+        let permits = u32::try_from(bytes).expect("it is at most a few megabytes");
+        let share = Arc::clone(&room).acquire_many_owned(permits).await;
+        let _share = share.expect("nobody closes it");
+        if blocks.send(Ok(Ahead { block, _share })).await.is_err() {
             return Ok(());
         }
-        shared.stir();
+        shared.fed.notify_one();
     }
 }

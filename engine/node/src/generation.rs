@@ -12,6 +12,7 @@ use synapse_wal_client::{
     Connection, DecodingMemory, Feedback, Kind, LogicalStart, OriginFilter, Session as Walsender, Streaming,
 };
 use synapse_wal_types::Lsn;
+use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 use tokio_postgres::NoTls;
 use tokio_util::sync::CancellationToken;
@@ -70,20 +71,39 @@ async fn generation(shared: &Arc<Shared>, stop: &CancellationToken) -> Result<()
     let known = rebuild::known_stamps(shared, captured_before)?;
     let encoding = encoding(&client).await?;
     let capture = Capture::new(Arc::clone(shared), Arc::clone(&kernel), client, known);
-    let (reader, writer) = stream(shared, confirmed, encoding).await?.split();
     // Whatever ends this function ends them.
     let mut tasks = JoinSet::new();
-    tasks.spawn(capture.run(reader));
-    tasks.spawn(confirm::run(Arc::clone(shared), writer, confirmed));
-    let applier = Applier::new(Arc::clone(shared), kernel, sessions, stop.clone()).await?;
+    let (opened, writer) = oneshot::channel();
+    let (shared_too, stop_too) = (Arc::clone(shared), stop.clone());
+    tasks.spawn_blocking(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let runtime =
+            runtime.map_err(|error| Error::TryAgain(format!("cannot start the thread of capture: {error}")))?;
+        runtime.block_on(async {
+            let (reader, writer) = stream(&shared_too, confirmed, encoding).await?.split();
+            let _ = opened.send(writer);
+            tokio::select! {
+                () = stop_too.cancelled() => Ok(()),
+                ended = capture.run(reader) => ended,
+            }
+        })
+    });
+    if let Ok(writer) = writer.await {
+        tasks.spawn(confirm::run(Arc::clone(shared), writer, confirmed));
+    }
+    let applying = async {
+        let applier = Applier::new(Arc::clone(shared), kernel, sessions, stop.clone()).await?;
+        applier.run().await
+    };
     let settling = tokio::spawn(crate::join::settle(Arc::clone(shared), stop.clone()));
-    let applying = applier.run();
     let ended = tokio::select! {
         Some(ended) = tasks.join_next() => ended.expect("capture and confirming do not panic"),
         ended = applying => ended,
         () = shared.shutdown.cancelled() => Ok(()),
     };
     settling.abort();
+    // Capture has a thread of its own, which nothing else ends.
+    stop.cancel();
     let ((), _) = tokio::join!(tasks.shutdown(), settling);
     ended
 }

@@ -28,6 +28,12 @@ use crate::sql;
 const TRANSACTIONS_MAX: usize = 2_000;
 /// Changes in one of ours: bounds memory, and how long rows stay locked.
 const CHANGES_MAX: usize = 8_000;
+/// Fewer transactions than this are not worth one of ours while more are about to come.
+const WORTH_MERGING: usize = 500;
+/// An origin's transaction that committed so long ago is one of a backlog: more are about to come.
+const BACKLOG: Duration = Duration::from_millis(200);
+/// The longest that a part of a backlog waits for more to be merged with.
+const MERGE_WAIT: Duration = Duration::from_millis(5);
 /// How often what can only time, or the catalogue, mend is looked at again.
 const LOOK_AGAIN: Duration = Duration::from_millis(500);
 /// The longest pause before a transaction that gave way is tried again.
@@ -54,8 +60,28 @@ struct Line {
     order: Order,
     gave_way: u32,
     refreshed: bool,
+    /// Until when a part of a backlog waits for more.
+    merges_until: Option<Instant>,
     /// The catalogue that its last attempt began with.
     tried: Fingerprint,
+}
+
+impl Line {
+    /// Whether what waits here is better applied a little later, together with more. A server works less the more it is
+    /// given at once, and nobody sees a backlog's beginning some milliseconds later.
+    fn merges(&mut self) -> bool {
+        let newest = self
+            .waiting
+            .back()
+            .map(|next| next.block.transactions[next.at].commit_ts);
+        let age = newest.map_or(0, |commit| clock::now().0.saturating_sub(commit.0));
+        if self.waiting.len() >= WORTH_MERGING || i128::from(age) < BACKLOG.as_micros().cast_signed() {
+            self.merges_until = None;
+            return false;
+        }
+        let now = Instant::now();
+        now < *self.merges_until.get_or_insert(now + MERGE_WAIT)
+    }
 }
 
 impl Applier {
@@ -123,7 +149,8 @@ impl Applier {
                 () = self.stop.cancelled() => return Ok(()),
                 _ = stirred.changed() => {}
                 _ = grown.changed() => {}
-                () = tokio::time::sleep_until(looked + LOOK_AGAIN) => {}
+                () = self.shared.fed.notified() => {}
+                () = tokio::time::sleep_until(self.merges_until().unwrap_or(looked + LOOK_AGAIN)) => {}
             }
         }
     }
@@ -174,6 +201,7 @@ impl Applier {
                 order: Order::Merged,
                 gave_way: 0,
                 refreshed: false,
+                merges_until: None,
                 tried: self.shared.directory().fingerprint,
             };
             self.lines.insert(origin, line);
@@ -199,8 +227,12 @@ impl Applier {
             return Ok(true);
         }
         let mut changes: usize = line.waiting.iter().map(Next::changes).sum();
+        let mut ran_dry = false;
         while line.waiting.len() < line.at_most && changes < CHANGES_MAX {
-            let Some(next) = line.feed.peek()? else { break };
+            let Some(next) = line.feed.peek()? else {
+                ran_dry = true;
+                break;
+            };
             match kernel.delivery(&next.stamp(), now) {
                 Delivery::Duplicate => {
                     line.feed.pass();
@@ -227,7 +259,17 @@ impl Applier {
                 break;
             }
         }
-        Ok(!line.waiting.is_empty())
+        let merges = ran_dry && line.merges();
+        Ok(!line.waiting.is_empty() && !merges)
+    }
+
+    /// When the first of the lines that wait for more to merge goes on.
+    fn merges_until(&self) -> Option<Instant> {
+        let now = Instant::now();
+        self.lines
+            .values()
+            .filter_map(|line| line.merges_until.filter(|until| *until > now))
+            .min()
     }
 
     async fn apply(&mut self, origin: Origin) -> Result<bool, Error> {
@@ -252,6 +294,7 @@ impl Applier {
                 line.waiting.drain(..count);
                 line.at_most = (line.at_most * 2).min(TRANSACTIONS_MAX);
                 line.order = Order::Merged;
+                line.merges_until = None;
                 (line.gave_way, line.refreshed) = (0, false);
                 let name = origin.node.to_string();
                 self.shared.counters.applied(&name, count as u64);

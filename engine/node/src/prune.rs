@@ -23,7 +23,7 @@ pub(crate) async fn run(shared: Arc<Shared>) -> Result<(), Error> {
             let mut kernel = lock(&kernel);
             kernel.prune();
             for origin in shared.journal.origins() {
-                stable.push((origin, kernel.stable(origin)));
+                stable.push((origin, kernel.forget(origin)));
             }
         }
         for (origin, lsn) in stable {

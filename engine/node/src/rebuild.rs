@@ -20,7 +20,12 @@ pub(crate) fn progress(shared: &Shared) -> Result<Option<Progress>, Error> {
     let Some(last) = shared.own_log()?.last_progress()? else {
         return Ok(None);
     };
-    Ok(Some(frames::decode(&last.payload)?))
+    let progress = frames::decode(&last.payload).map_err(|error| {
+        Error::Refused(format!(
+            "the progress in this node's journal cannot be read ({error}): another version wrote it; hint: run that version, or resync this node: synapsectl node join --from PEER --replace-local --confirm"
+        ))
+    })?;
+    Ok(Some(progress))
 }
 
 /// Stamps of this node's transactions after `captured`: they were journalled, and are read again.
@@ -35,8 +40,8 @@ pub(crate) fn known_stamps(shared: &Shared, captured: Lsn) -> Result<VecDeque<St
     Ok(stamps)
 }
 
-/// Notes every write that the journals hold: this node's own up to its progress, others' up to the frontier, all in the
-/// order of their times, which is an order that respects causes.
+/// Notes every write that the journals hold and that was not stable: this node's own up to its progress, others' up to
+/// the frontier, all in the order of their times, which is an order that respects causes.
 pub(crate) fn registers(shared: &Shared, kernel: &mut NodeKernel) -> Result<u64, Error> {
     let mut logs = Vec::new();
     for origin in shared.journal.origins() {
@@ -46,7 +51,8 @@ pub(crate) fn registers(shared: &Shared, kernel: &mut NodeKernel) -> Result<u64,
         } else {
             kernel.frontier().get(origin)
         };
-        logs.push(Walk::start(log.read_after(log.begin())?, origin, up_to)?);
+        let after = log.begin().max(kernel.stamper().state().stable.get(origin));
+        logs.push(Walk::start(log.read_after(after)?, origin, (after, up_to))?);
     }
     let mut noted = 0;
     loop {
@@ -62,15 +68,18 @@ pub(crate) fn registers(shared: &Shared, kernel: &mut NodeKernel) -> Result<u64,
 struct Walk {
     reader: Reader,
     origin: Origin,
+    after: Lsn,
     up_to: Lsn,
     current: Option<(Arc<Block>, usize)>,
 }
 
 impl Walk {
-    fn start(reader: Reader, origin: Origin, up_to: Lsn) -> Result<Self, Error> {
+    /// The transactions of `origin` after the first position, up to the second.
+    fn start(reader: Reader, origin: Origin, (after, up_to): (Lsn, Lsn)) -> Result<Self, Error> {
         let mut walk = Walk {
             reader,
             origin,
+            after,
             up_to,
             current: None,
         };
@@ -100,7 +109,7 @@ impl Walk {
         };
         let stamp = block.stamp(at);
         let mut noted = 0;
-        if stamp.txn.lsn <= self.up_to {
+        if stamp.txn.lsn > self.after && stamp.txn.lsn <= self.up_to {
             let directory = shared.directory();
             for change in block.changes_of(at) {
                 let relation = change.relation();

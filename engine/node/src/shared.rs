@@ -7,7 +7,7 @@ use synapse_engine_identity::{Context, NodeId, Origin, TableId};
 use synapse_engine_journal::{DiskOverflow, Journal, Log};
 use synapse_engine_replication::{Kernel, Progress};
 use synapse_wal_types::{Lsn, SlotName};
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::answer::OpenCopy;
@@ -52,6 +52,8 @@ pub(crate) struct Shared {
     pub(crate) shippable: watch::Sender<Lsn>,
     /// Something moved that the applier may wait for: the frontier, a re-check, a retry.
     pub(crate) stirred: watch::Sender<u64>,
+    /// The applier has more to take.
+    pub(crate) fed: Notify,
     /// What the syncer writes into the own log beside transactions.
     pub(crate) progress: Mutex<OwnProgress>,
     pub(crate) phase: watch::Sender<Phase>,
@@ -131,6 +133,7 @@ impl Shared {
             confirmed: watch::Sender::new(Lsn::ZERO),
             shippable: watch::Sender::new(own.durable()),
             stirred: watch::Sender::new(0),
+            fed: Notify::new(),
             progress: Mutex::new(OwnProgress::default()),
             phase: watch::Sender::new(Phase::Starting),
             pg_version: Mutex::new(String::new()),

@@ -429,6 +429,13 @@ impl<O: Overflow> Kernel<O> {
             .min(self.registers.needed(origin).map_or(Lsn::MAX, before))
     }
 
+    /// [`Self::stable`], which the progress says from now on: a new start need not read what is below.
+    pub fn forget(&mut self, origin: Origin) -> Lsn {
+        let stable = self.stable(origin);
+        self.stamper.stable_mut().advance(origin, stable);
+        stable
+    }
+
     /// Drops the registers of stable writes.
     pub fn prune(&mut self) {
         let limits: Vec<(Origin, Lsn)> = self

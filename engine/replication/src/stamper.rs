@@ -25,6 +25,8 @@ pub struct Progress {
     pub last_txn: Lsn,
     /// Re-checks whose transaction has not been captured.
     pub rechecks: Vec<Recheck>,
+    /// What every member has applied and nothing here needs: registers are made anew from what comes after it.
+    pub stable: Context,
 }
 
 /// Gives each local transaction its stamp.
@@ -69,6 +71,10 @@ impl Stamper {
 
     pub(crate) const fn rechecks_mut(&mut self) -> &mut Vec<Recheck> {
         &mut self.state.rechecks
+    }
+
+    pub(crate) const fn stable_mut(&mut self) -> &mut Context {
+        &mut self.state.stable
     }
 
     /// What this node has applied of others.

@@ -82,7 +82,7 @@ async fn a_wrong_configuration_is_refused_with_its_place() {
 
 #[tokio::test]
 async fn a_node_whose_certificate_is_of_another_name_does_not_start() {
-    let mut cluster = Cluster::start(&MIXED).await;
+    let cluster = Cluster::start(&MIXED).await;
     cluster.sql("n2", "CREATE DATABASE elsewhere").await;
     for (from, to) in [
         ("name = \"sandbox\"", "name = \"another\""),

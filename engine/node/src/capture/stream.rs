@@ -17,6 +17,8 @@ const CHUNK_BYTES: usize = 1 << 20;
 pub(super) struct Stream {
     pub(super) open: ChangeSet,
     pub(super) spool: Option<Spool>,
+    /// Whether it is our applier's, which nothing is kept of.
+    ours: bool,
     aborted: HashSet<u32>,
 }
 
@@ -39,6 +41,14 @@ impl Streams {
 
     pub(super) fn open(&mut self, xid: u32) -> &mut ChangeSet {
         &mut self.streams.entry(xid).or_default().open
+    }
+
+    pub(super) fn set_ours(&mut self, xid: u32) {
+        self.streams.entry(xid).or_default().ours = true;
+    }
+
+    pub(super) fn is_ours(&self, xid: u32) -> bool {
+        self.streams.get(&xid).is_some_and(|stream| stream.ours)
     }
 
     /// Moves `changes` to the spool of `xid`.

@@ -106,14 +106,15 @@ impl World {
     }
 
     /// What the journals say of unstable writes, in the order of time: of peers only what is committed here.
-    fn journalled(&self, node: usize, _progress: &Progress) -> Vec<(Stamp, Vec<Noted>)> {
+    fn journalled(&self, node: usize, progress: &Progress) -> Vec<(Stamp, Vec<Noted>)> {
         let frontier = self.frontier(node);
         let n = &self.nodes[node];
         let mut found = Vec::new();
         for (origin, log) in &n.disk.logs {
             for block in log.blocks() {
                 let stamp = block.stamp(0);
-                if *origin == n.origin || frontier.covers(stamp.txn) {
+                let unstable = stamp.txn.lsn > progress.stable.get(*origin);
+                if unstable && (*origin == n.origin || frontier.covers(stamp.txn)) {
                     found.push((stamp, self.writes(block)));
                 }
             }

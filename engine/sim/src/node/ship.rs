@@ -183,7 +183,7 @@ impl World {
         let kept = daemon.kernel.registers().rows_in_memory();
         let mut pruned = 0;
         for (origin, log) in &mut n.disk.logs {
-            pruned += log.prune(daemon.kernel.stable(*origin));
+            pruned += log.prune(daemon.kernel.forget(*origin));
         }
         self.report.add("pruned", pruned);
         if kept > limit {

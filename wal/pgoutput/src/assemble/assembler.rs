@@ -5,7 +5,9 @@ use synapse_wal_types::{Lsn, Xid};
 use super::place::{Facts, Open, Place};
 use super::relations::Relations;
 use crate::decode;
-use crate::{Begin, Commit, Committed, Error, InStream, Kind, Message, Step, StreamAbort, StreamCommit, StreamStart};
+use crate::{
+    Begin, Commit, Committed, Error, First, InStream, Kind, Message, Step, StreamAbort, StreamCommit, StreamStart,
+};
 
 /// The most streamed transactions that may be open at once. A server runs at most 2^18 - 1 backends (`MAX_BACKENDS`), and
 /// each has at most one.
@@ -44,6 +46,17 @@ impl Assembler {
     #[must_use]
     pub fn open_streams(&self) -> usize {
         self.streams.len()
+    }
+
+    /// What the transaction or chunk that is being read starts with, as soon as that is certain: the top-level
+    /// transaction wrote it before any subtransaction wrote anything.
+    #[must_use]
+    pub fn first(&self) -> Option<&First> {
+        match &self.place {
+            Place::Between => None,
+            Place::Transaction(open) => open.1.first.certain(),
+            Place::Chunk(xid) => self.streams.get(xid)?.facts.first.certain(),
+        }
     }
 
     /// Decodes the next message and takes it: [`decode`] and [`Assembler::push`] in one.

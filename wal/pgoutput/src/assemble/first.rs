@@ -78,6 +78,12 @@ impl FirstItems {
         self.settled = writer == self.top;
     }
 
+    /// The first item, once nothing that rolls back can make it another one.
+    pub(super) fn certain(&self) -> Option<&First> {
+        let (item, first) = self.by_writer.get(&self.top)?;
+        (*item == 1).then_some(first)
+    }
+
     /// The subtransaction rolled back.
     pub(super) fn forget(&mut self, subxid: Xid) {
         self.by_writer.remove(&subxid);
