@@ -28,6 +28,7 @@
 
 mod builder;
 mod compress;
+mod damage;
 mod disk;
 mod encode;
 mod error;
@@ -48,6 +49,7 @@ mod walk;
 mod writer;
 
 pub use builder::{BLOCK_BYTES, BlockBuilder};
+pub use damage::{Damage, Held};
 pub use encode::{EncodedBlock, decode, encode_block};
 pub use error::{Class, Error, Result};
 pub use header::{ALIGNMENT, BlockHeader, Kind, RAW_BYTES_MAX, verify};
@@ -56,8 +58,7 @@ pub use log::{Log, Progress, SEGMENT_BYTES};
 pub use overflow::DiskOverflow;
 pub use parts::Parts;
 pub use reader::Reader;
-pub use recover::{Cut, CutReason};
-pub use repair::repair;
+pub use recover::{Cut, CutReason, Damaged};
 pub use spool::{Replay, Spool};
 pub use writer::Appended;
 
