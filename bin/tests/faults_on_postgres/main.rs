@@ -1,4 +1,4 @@
-//! What a cluster makes of faults: kills, cut and held links, full journals, transactions larger than memory, servers of
+//! What a cluster makes of faults: kills, cut and held links, full and damaged journals, transactions larger than memory, servers of
 //! different majors, other users.
 #![cfg(test)]
 
@@ -6,6 +6,7 @@ mod bank;
 #[path = "../cluster/mod.rs"]
 #[expect(dead_code, reason = "other tests use the rest of it")]
 mod cluster;
+mod damage;
 mod drain;
 mod journal_limit;
 mod kills;

@@ -84,7 +84,11 @@ impl Damage {
         };
         let bounded = damage.bound(&mut walk, sealed_at)?;
         damage.local = damage.is_local()?;
-        Ok(bounded.then_some(damage))
+        if bounded {
+            Ok(Some(damage))
+        } else {
+            Err(damage.unfit("no later fsync tells yet how far the damage goes"))
+        }
     }
 
     /// Finds what comes next, over marks and progress items, and over more damage before the next transaction: nobody
@@ -164,18 +168,19 @@ impl Damage {
     }
 
     /// Puts into its place what `blocks`, in their order, hold of it; `held` tells how far the log reaches that they
-    /// are all from. Durable on return. A reader that stands before it goes on.
+    /// are all from. Durable on return. A reader that stands before it goes on. Answers how many blocks are back.
     ///
     /// # Errors
     /// [`Error::Unfit`] when they do not fit in between the neighbours; [`Error::Io`].
-    pub fn repair(&self, blocks: &[EncodedBlock], held: Held) -> Result<()> {
-        let bytes = replacement(self, blocks, held)?;
+    pub fn repair(&self, blocks: &[EncodedBlock], held: Held) -> Result<u64> {
+        let (bytes, back) = replacement(self, blocks, held)?;
         let path = &self.segment.path;
         self.segment
             .file
             .write_all_at(&bytes, self.offset)
             .map_err(Error::io("repair", path))?;
-        rustix::fs::fdatasync(&self.segment.file).map_err(|errno| Error::io("sync", path)(errno.into()))
+        rustix::fs::fdatasync(&self.segment.file).map_err(|errno| Error::io("sync", path)(errno.into()))?;
+        Ok(back)
     }
 
     pub(crate) fn unfit(&self, what: &'static str) -> Error {

@@ -72,6 +72,12 @@ impl Log {
         self.origin
     }
 
+    /// Where its segments are.
+    #[must_use]
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
     /// What was cut off the end when the log was opened.
     #[must_use]
     pub fn cuts(&self) -> &[Cut] {
@@ -91,11 +97,12 @@ impl Log {
         self.progress_lost.as_ref()
     }
 
-    /// The first damage in the segment `path`, with what can mend it; nothing when the segment is sound so far as
-    /// readers may read, is gone, or ends in what a later fsync has yet to bound.
+    /// The first damage in the segment `path`, with what can mend it; nothing when the segment is gone, or sound so
+    /// far as readers may read.
     ///
     /// # Errors
-    /// [`Error::Io`]; [`Error::Damaged`] when blocks are out of order, which nothing mends.
+    /// [`Error::Io`]; [`Error::Unfit`] when a later fsync has yet to bound it; [`Error::Damaged`] when blocks are out of
+    /// order, which nothing mends.
     pub fn damage(&self, path: &Path) -> Result<Option<Damage>> {
         let (segment, next) = {
             let list = self.segments.lock();

@@ -12,9 +12,10 @@ use crate::tail::{Fit, Tail};
 
 /// As many bytes as are damaged: the blocks that stood there, and a blank for what else did (marks, progress items, what
 /// is pruned everywhere).
-pub(crate) fn replacement(damage: &Damage, blocks: &[EncodedBlock], held: Held) -> Result<Vec<u8>> {
+/// Answers also how many blocks are back.
+pub(crate) fn replacement(damage: &Damage, blocks: &[EncodedBlock], held: Held) -> Result<(Vec<u8>, u64)> {
     if damage.needs_no_peer() {
-        return filled(damage, Vec::new(), damage.tail.end);
+        return Ok((filled(damage, Vec::new(), damage.tail.end)?, 1));
     }
     let foreign = |block: &EncodedBlock| {
         let header = block.header();
@@ -53,7 +54,8 @@ pub(crate) fn replacement(damage: &Damage, blocks: &[EncodedBlock], held: Held) 
     if !continued {
         return Err(damage.unfit("the replacement does not lead to the block after it"));
     }
-    filled(damage, chosen.blocks, chosen.tail.end)
+    let back = chosen.blocks.len() as u64;
+    Ok((filled(damage, chosen.blocks, chosen.tail.end)?, back))
 }
 
 /// Blocks for the damaged place, and the log's end after them.

@@ -9,6 +9,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::error::Error;
+use crate::mend;
 use crate::shared::Shared;
 
 /// Blocks read ahead of the applier, per origin: enough to decode while it waits for the server.
@@ -112,7 +113,7 @@ async fn read(
     let mut durable = shared.durable.subscribe();
     loop {
         grown.borrow_and_update();
-        let Some(block) = reader.next_block()? else {
+        let Some(block) = mend::next_block(shared, &mut reader).await? else {
             if grown.changed().await.is_err() {
                 return Ok(());
             }

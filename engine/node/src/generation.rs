@@ -21,7 +21,7 @@ use crate::error::Error;
 use crate::lane::Applier;
 use crate::shared::{NodeKernel, OwnProgress, Phase, Shared, UNPOISONED};
 use crate::tables::Directory;
-use crate::{confirm, rebuild, sql};
+use crate::{confirm, mend, rebuild, sql};
 
 /// Bytes that a register takes in memory, at most: a row and its one write, in a map that has just grown. One of a
 /// million takes 183, as the example `registers` of the journal measures.
@@ -49,6 +49,14 @@ async fn generation(shared: &Arc<Shared>, stop: &CancellationToken) -> Result<()
     let slot = synapse_engine_setup::slot_state(&client, &shared.slot).await?;
     let confirmed = slot.and_then(|s| s.confirmed_flush).unwrap_or(Lsn::ZERO);
     if confirmed > progress.captured {
+        if let Some(lost) = shared.own_log()?.progress_lost() {
+            return Err(Error::Refused(format!(
+                "{} is damaged at byte {}, and what stood there of this node's progress up to {confirmed} has no copy; hint: resync this node: {}",
+                lost.path.display(),
+                lost.offset,
+                mend::RESYNC
+            )));
+        }
         return Err(Error::Refused(format!(
             "the journal ends at {}, and the slot was confirmed up to {confirmed}: the data directory was lost or restored; hint: resync this node: synapsectl node join --from PEER --replace-local --confirm",
             progress.captured
