@@ -1,5 +1,5 @@
 //! What a cluster makes of faults: kills, cut and held links, full and damaged journals, transactions larger than memory, servers of
-//! different majors, other users.
+//! different majors, other users, servers that take encrypted sessions only.
 #![cfg(test)]
 
 mod bank;
@@ -8,6 +8,7 @@ mod bank;
 mod cluster;
 mod damage;
 mod drain;
+mod encrypted;
 mod journal_limit;
 mod kills;
 mod large;

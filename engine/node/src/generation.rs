@@ -13,7 +13,6 @@ use synapse_wal_client::{
 };
 use synapse_wal_types::Lsn;
 use tokio::task::JoinSet;
-use tokio_postgres::NoTls;
 use tokio_util::sync::CancellationToken;
 
 use crate::capture::Capture;
@@ -126,9 +125,9 @@ async fn take_origins(shared: &Shared) -> Result<BTreeMap<Origin, Session>, Erro
 pub(crate) async fn session(shared: &Shared, origin: Origin) -> Result<Session, Error> {
     // Noted as ours, so that a detach takes it away.
     synapse_engine_setup::ensure_origin(&mut sql::connect(shared, "setup").await?, &origin).await?;
-    let config = sql::config(&shared.config.postgres.dsn)?;
+    let sql::Server { config, tls } = sql::server(&shared.config.postgres.dsn)?;
     let options = sql::options(&format!("apply {}", origin.node), SynchronousCommit::Off);
-    Ok(Session::connect(&config, NoTls, &options, origin).await?)
+    Ok(Session::connect(&config, tls, &options, origin).await?)
 }
 
 /// Waits until the journal holds all that is applied here: the registers are made from it.
