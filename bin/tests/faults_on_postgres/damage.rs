@@ -64,6 +64,33 @@ async fn a_damaged_block_met_while_shipping_is_fetched_from_a_peer() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_damaged_block_met_while_applying_is_fetched_from_a_peer() {
+    let cluster = Cluster::start(&[Server::Own; 2]).await;
+    cluster.sql_all("CREATE TABLE t (id int PRIMARY KEY, a text)").await;
+    let session = cluster.session("n1").await;
+    session
+        .batch_execute("BEGIN; LOCK TABLE t IN EXCLUSIVE MODE")
+        .await
+        .unwrap();
+    // More than the applier reads ahead.
+    for number in 0..40 {
+        let rows =
+            format!("SELECT g, repeat('x', 100) FROM generate_series({number} * 1000 + 1, {number} * 1000 + 1000) g");
+        cluster.sql("n2", &format!("INSERT INTO t {rows}")).await;
+    }
+    let all = async || (blocks(&segment(&cluster, "n1", "n2"), TRANSACTIONS).len() >= 40).then_some(());
+    cluster.until("n1 has journalled all of it", all).await;
+    let path = segment(&cluster, "n1", "n2");
+    let (offset, stored) = blocks(&path, TRANSACTIONS)[37];
+    flip(&path, offset + BLOCK_HEADER as u64 + stored / 2);
+    assert_eq!(repaired(&cluster, "n1").await, 0.0, "nobody has read it yet");
+    session.batch_execute("COMMIT").await.unwrap();
+    mended(&cluster, "n1", 1.0).await;
+    cluster.equal(&["t"]).await;
+    assert_eq!(cluster.number("n1", "SELECT count(*) FROM t").await, 40_000);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn damage_that_no_peer_can_mend_is_spoken_of_until_one_returns() {
     let mut cluster = Cluster::start(&[Server::Own; 3]).await;
     bank::create(&cluster).await;

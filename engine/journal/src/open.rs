@@ -60,7 +60,11 @@ pub(crate) fn open_writer(dir: &Path, origin: Origin, segment_bytes: u64, disk: 
         writer.clean = recovered.offset;
         writer.progress = recovered.progress;
         (cuts, progress_lost) = (recovered.cuts, recovered.progress_lost);
-        damaged.extend(recovered.damaged);
+        if !recovered.damaged.is_empty() {
+            // All that is left is synced now: this tells how far damage may reach that an earlier mark does not cover.
+            writer.synced(recovered.offset, recovered.tail.end, writer.generation);
+            damaged.extend(recovered.damaged);
+        }
     }
     *writer.segments.lock() = found;
     Ok(Opened {

@@ -175,10 +175,11 @@ pub(crate) fn recover_last(segment: &Segment, disk: &dyn Disk) -> Result<Recover
         ..
     } = course;
     if let Some(unfinished) = tail.unfinished.take() {
-        // What proves that the damaged blocks had been synced may stand in what would be cut off, and a transaction
-        // may have lost its first part: then nobody knows from where it is to be cut.
-        if let Some(first) = places.first() {
-            return Err(damaged(segment, first.offset, tail.end, UNFINISHED));
+        // Without the proof that the damaged blocks had been synced they would be cut off as torn the next time.
+        if let Some(last) = places.last()
+            && !was_synced(segment, last.offset, unfinished.offset)?
+        {
+            return Err(damaged(segment, last.offset, tail.end, UNFINISHED));
         }
         cuts.push(cut(segment, unfinished.offset, offset, CutReason::Unfinished));
         segment.forget(unfinished.offset);
