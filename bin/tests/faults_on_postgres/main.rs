@@ -1,12 +1,14 @@
-//! What a cluster makes of faults: kills, cut and held links, full journals, transactions larger than memory, servers of
-//! different majors, other users.
+//! What a cluster makes of faults: kills, cut and held links, full and damaged journals, transactions larger than memory, servers of
+//! different majors, other users, servers that take encrypted sessions only.
 #![cfg(test)]
 
 mod bank;
 #[path = "../cluster/mod.rs"]
 #[expect(dead_code, reason = "other tests use the rest of it")]
 mod cluster;
+mod damage;
 mod drain;
+mod encrypted;
 mod journal_limit;
 mod kills;
 mod large;

@@ -25,7 +25,7 @@ pub enum Error {
         refusal: Box<Refusal>,
     },
     /// The connection was lost, or never made.
-    #[error("failed to {action}: connection lost: {source}")]
+    #[error("failed to {action}: connection lost: {}", with_cause(source))]
     Lost {
         /// What was being done.
         action: &'static str,
@@ -101,6 +101,11 @@ pub enum Error {
 
 /// What this crate's functions answer with.
 pub type Result<T> = std::result::Result<T, Error>;
+
+/// The driver's text alone hides why: "error performing TLS handshake", "error connecting to server".
+fn with_cause(error: &tokio_postgres::Error) -> String {
+    std::error::Error::source(error).map_or_else(|| error.to_string(), |cause| format!("{error}: {cause}"))
+}
 
 impl Error {
     /// Makes the closure that wraps a driver's error while doing `action`.

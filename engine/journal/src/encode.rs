@@ -6,7 +6,7 @@ use synapse_wal_types::Lsn;
 
 use crate::compress::{pack, unpack};
 use crate::error::{Error, Result};
-use crate::header::{BlockHeader, Kind, malformed, seal, verify};
+use crate::header::{ALIGNMENT, BlockHeader, Kind, RAW_BYTES_MAX, malformed, seal, verify};
 use crate::v1;
 
 /// One block as it stands on disk and travels to peers: checked bytes and their header. Cheap to clone.
@@ -50,7 +50,7 @@ impl EncodedBlock {
         )?;
         match self.header.kind {
             Kind::Transactions => {}
-            Kind::Progress | Kind::Mark => return Err(malformed(6, "a block without transactions")),
+            Kind::Progress | Kind::Mark | Kind::Blank => return Err(malformed(6, "a block without transactions")),
         }
         let block = rkyv::access::<v1::ArchivedTransactions, rancor::Error>(&payload)
             .map_err(|_| malformed(BlockHeader::LENGTH, "the payload is no archive of transactions"))?
@@ -104,6 +104,34 @@ pub(crate) fn encode_progress(origin: Origin, lsn: Lsn, payload: &[u8]) -> Resul
 /// A proof that the first `synced` bytes of a segment had reached the disk.
 pub(crate) fn encode_mark(origin: Origin, end: Lsn, synced: u64) -> Result<EncodedBlock> {
     frame(local(Kind::Mark, origin, end, synced), &[])
+}
+
+/// A filler of `bytes` in all, which are at least a header's and a multiple of the alignment.
+pub(crate) fn encode_blank(origin: Origin, end: Lsn, bytes: usize) -> Result<EncodedBlock> {
+    debug_assert!(
+        bytes >= BlockHeader::LENGTH && bytes.is_multiple_of(ALIGNMENT),
+        "a block is as long"
+    );
+    let payload = bytes - BlockHeader::LENGTH;
+    let length = u32::try_from(payload).unwrap_or(u32::MAX);
+    if length > RAW_BYTES_MAX {
+        return Err(Error::TooLarge {
+            bytes: payload as u64,
+            limit: u64::from(RAW_BYTES_MAX),
+        });
+    }
+    let header = BlockHeader {
+        raw_bytes: length,
+        stored_bytes: length,
+        ..local(Kind::Blank, origin, end, 0)
+    };
+    let mut filler = header.to_bytes().to_vec();
+    filler.resize(bytes, 0);
+    seal(&mut filler);
+    Ok(EncodedBlock {
+        header,
+        bytes: Bytes::from(filler),
+    })
 }
 
 /// The bytes that a progress item was made from.

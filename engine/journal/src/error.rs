@@ -40,7 +40,7 @@ pub enum Error {
         path: PathBuf,
     },
     /// What stands in a file is not what was written there.
-    #[error("{} is damaged at byte {offset}: {what}\nhint: fetch what follows {after} from a peer and repair this block", path.display())]
+    #[error("{} is damaged at byte {offset}: {what}\nhint: what follows {after} is fetched from a peer; when none has it, this node must be copied anew", path.display())]
     Damaged {
         /// The segment.
         path: PathBuf,

@@ -27,6 +27,8 @@ pub enum Kind {
     Progress,
     /// No payload: proof that a part of the segment had reached the disk. It concerns one file only.
     Mark,
+    /// Nothing: it fills what is left of the place of damaged blocks when all that anybody needs of them is back.
+    Blank,
 }
 
 /// The 80 bytes before every payload, which tell a receiver all it needs to place a block without decoding it.
@@ -87,6 +89,7 @@ impl BlockHeader {
             0 => Kind::Transactions,
             1 => Kind::Progress,
             2 => Kind::Mark,
+            3 => Kind::Blank,
             _ => return Err(malformed(6, "unknown kind")),
         };
         let number = u32::from_le_bytes(field(bytes, 60));
@@ -141,6 +144,7 @@ impl BlockHeader {
             Kind::Transactions => self.transactions == 1 && self.first == self.last && self.raw_bytes > 0,
             Kind::Progress => self.transactions == 0 && self.first == self.last && whole,
             Kind::Mark => self.transactions == 0 && self.first == self.last && whole && self.raw_bytes == 0,
+            Kind::Blank => self.transactions == 0 && self.first == self.last && whole && !self.compressed,
         };
         if fits {
             Ok(())
@@ -163,6 +167,7 @@ impl BlockHeader {
             Kind::Transactions => 0,
             Kind::Progress => 1,
             Kind::Mark => 2,
+            Kind::Blank => 3,
         };
         bytes[7] = u8::from(self.compressed) | part << PART_SHIFT;
         bytes[12..16].copy_from_slice(&self.origin.incarnation.0.to_le_bytes());
@@ -203,6 +208,11 @@ pub(crate) fn is_intact(bytes: &[u8]) -> bool {
     bytes
         .get(..(BlockHeader::LENGTH + stored).next_multiple_of(ALIGNMENT))
         .is_some_and(|block| u32::from_le_bytes(field(block, CRC_AT)) == checksum(block))
+}
+
+/// Whether a block may begin here.
+pub(crate) fn begins_like_a_block(bytes: &[u8]) -> bool {
+    bytes.starts_with(&MAGIC)
 }
 
 /// Writes the CRC of a finished block into its place.

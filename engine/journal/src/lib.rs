@@ -15,11 +15,17 @@
 //! ```
 //!
 //! *The laws.* What [`Log::sync`] called durable is there after any crash. Only the end of the last segment is ever cut;
-//! any other damage is an error that names its place. Which of the two it is, a mark tells that follows each fsync: what
-//! a mark proves durable is never cut. (The last mark is not fsynced itself: damage that strikes the last group between
+//! any other damage is an error of whoever reads there, names its place, and is mended in place with what a peer has
+//! ([`Log::damage`]). Which of the two it is, a mark tells that follows each fsync: what a mark proves durable is never
+//! cut. (The last mark is not fsynced itself: damage that strikes the last group between
 //! its fsync and a power failure moments later looks torn.) Nothing is read that does not match its checksum. A reader
 //! sees whole transactions only, each block's `last` at or after the one before. A failed append loses nothing; after
 //! a failed fsync the log refuses everything until it is opened anew.
+//!
+//! What a peer has stands there in the same blocks, as a rule: they are shipped and stored byte for byte. They differ
+//! after a crash of the origin, which stamps again what it had shipped and not made durable, and where a third node's
+//! blocks came over two links; then the transactions that are missing are cut anew. The space that is left, of marks,
+//! progress items and what is stable everywhere, becomes a blank block.
 //!
 //! *What it is not.* No network, no threads, no async: calls block, the node chooses where. No stamps are made and no
 //! duplicates inside blocks are removed here: blocks of one origin may overlap, readers look at every `TxnId`.
@@ -28,6 +34,7 @@
 
 mod builder;
 mod compress;
+mod damage;
 mod disk;
 mod encode;
 mod error;
@@ -48,6 +55,7 @@ mod walk;
 mod writer;
 
 pub use builder::{BLOCK_BYTES, BlockBuilder};
+pub use damage::{Damage, Held};
 pub use encode::{EncodedBlock, decode, encode_block};
 pub use error::{Class, Error, Result};
 pub use header::{ALIGNMENT, BlockHeader, Kind, RAW_BYTES_MAX, verify};
@@ -56,8 +64,7 @@ pub use log::{Log, Progress, SEGMENT_BYTES};
 pub use overflow::DiskOverflow;
 pub use parts::Parts;
 pub use reader::Reader;
-pub use recover::{Cut, CutReason};
-pub use repair::repair;
+pub use recover::{Cut, CutReason, Damaged};
 pub use spool::{Replay, Spool};
 pub use writer::Appended;
 

@@ -4,13 +4,14 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use synapse_engine_identity::Origin;
 use synapse_wal_types::Lsn;
 
+use crate::damage::Damage;
 use crate::disk::{Disk, files, sync_dir};
 use crate::encode::{EncodedBlock, decode_progress, encode_progress};
 use crate::error::{Error, Result};
 use crate::header::Kind;
 use crate::open::open_writer;
 use crate::reader::{Reader, Segments};
-use crate::recover::Cut;
+use crate::recover::{Cut, Damaged};
 use crate::tail::Tail;
 use crate::writer::{Appended, Writer};
 
@@ -26,6 +27,8 @@ pub struct Log {
     segments: Arc<Segments>,
     writer: Mutex<Writer>,
     cuts: Vec<Cut>,
+    damaged: Vec<Damaged>,
+    progress_lost: Option<Damaged>,
 }
 
 /// The kernel's progress item as it was last written.
@@ -38,24 +41,28 @@ pub struct Progress {
 }
 
 impl Log {
-    /// Opens the log of `origin` in `dir`, which is made when it does not exist. A torn or unfinished end is cut off.
+    /// Opens the log of `origin` in `dir`, which is made when it does not exist. A torn or unfinished end is cut off;
+    /// the log opens also when single blocks are damaged ([`Log::damaged`]), and readers stop before these.
     /// A segment ends at `segment_bytes`: [`SEGMENT_BYTES`], unless the journal's limit wants less.
     ///
     /// # Errors
-    /// [`Error::Damaged`] when anything but the end is not as it was written; [`crate::repair`] mends it.
+    /// [`Error::Damaged`] when what no block can mend is damaged: a segment's header, the order of blocks, a missing
+    /// segment.
     pub fn open(dir: &Path, origin: Origin, segment_bytes: u64) -> Result<Self> {
         Self::open_on(dir, origin, segment_bytes, files())
     }
 
     pub(crate) fn open_on(dir: &Path, origin: Origin, segment_bytes: u64, disk: Arc<dyn Disk>) -> Result<Self> {
-        let (writer, cuts) = open_writer(dir, origin, segment_bytes, Arc::clone(&disk))?;
+        let opened = open_writer(dir, origin, segment_bytes, Arc::clone(&disk))?;
         Ok(Log {
             origin,
             dir: dir.to_owned(),
             disk,
-            segments: Arc::clone(&writer.segments),
-            writer: Mutex::new(writer),
-            cuts,
+            segments: Arc::clone(&opened.writer.segments),
+            writer: Mutex::new(opened.writer),
+            cuts: opened.cuts,
+            damaged: opened.damaged,
+            progress_lost: opened.progress_lost,
         })
     }
 
@@ -65,10 +72,46 @@ impl Log {
         self.origin
     }
 
+    /// Where its segments are.
+    #[must_use]
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
     /// What was cut off the end when the log was opened.
     #[must_use]
     pub fn cuts(&self) -> &[Cut] {
         &self.cuts
+    }
+
+    /// What was found damaged when the log was opened, beside what readers find: [`Log::damage`] tells how to mend it.
+    #[must_use]
+    pub fn damaged(&self) -> &[Damaged] {
+        &self.damaged
+    }
+
+    /// What was damaged after the last progress item when the log was opened, and may have been a later one: it has no
+    /// copy anywhere.
+    #[must_use]
+    pub const fn progress_lost(&self) -> Option<&Damaged> {
+        self.progress_lost.as_ref()
+    }
+
+    /// The first damage in the segment `path`, with what can mend it; nothing when the segment is gone, or sound so
+    /// far as readers may read.
+    ///
+    /// # Errors
+    /// [`Error::Io`]; [`Error::Unfit`] when a later fsync has yet to bound it; [`Error::Damaged`] when blocks are out of
+    /// order, which nothing mends.
+    pub fn damage(&self, path: &Path) -> Result<Option<Damage>> {
+        let (segment, next) = {
+            let list = self.segments.lock();
+            let Some(at) = list.iter().position(|segment| segment.path == path) else {
+                return Ok(None);
+            };
+            (Arc::clone(&list[at]), list.get(at + 1).map(|next| next.after))
+        };
+        Damage::find(self.origin, segment, next)
     }
 
     /// Lets an empty log begin after `lsn`: what came before is known by other means (a snapshot).
@@ -99,7 +142,7 @@ impl Log {
     pub fn append(&self, block: &EncodedBlock) -> Result<Appended> {
         match block.header().kind {
             Kind::Transactions => self.writer().append(block),
-            Kind::Progress | Kind::Mark => Err(Error::Invalid {
+            Kind::Progress | Kind::Mark | Kind::Blank => Err(Error::Invalid {
                 what: "only blocks of transactions come from outside",
             }),
         }

@@ -7,7 +7,7 @@ use synapse_wal_types::Lsn;
 use crate::disk::{Disk, make_dir};
 use crate::error::{Error, Result};
 use crate::reader::Segments;
-use crate::recover::{Cut, open_segment, recover_last, recover_sealed};
+use crate::recover::{Cut, Damaged, open_segment, recover_last, recover_sealed};
 use crate::segment::{Segment, SegmentHeader};
 use crate::tail::Tail;
 use crate::writer::Writer;
@@ -15,21 +15,25 @@ use crate::writer::Writer;
 /// How the file of a segment ends before it is whole.
 const UNNAMED: &str = ".tmp";
 
-/// Finds what is in `dir`, and stands at its end. Answers what had to be cut off.
-pub(crate) fn open_writer(
-    dir: &Path,
-    origin: Origin,
-    segment_bytes: u64,
-    disk: Arc<dyn Disk>,
-) -> Result<(Writer, Vec<Cut>)> {
+/// A log as it was found on the disk.
+pub(crate) struct Opened {
+    pub(crate) writer: Writer,
+    pub(crate) cuts: Vec<Cut>,
+    pub(crate) damaged: Vec<Damaged>,
+    pub(crate) progress_lost: Option<Damaged>,
+}
+
+/// Finds what is in `dir`, and stands at its end.
+pub(crate) fn open_writer(dir: &Path, origin: Origin, segment_bytes: u64, disk: Arc<dyn Disk>) -> Result<Opened> {
     make_dir(dir)?;
     remove_unnamed(dir)?;
     let found = list(dir)?
         .into_iter()
         .map(|(number, path)| open_segment(&path, number, origin).map(Arc::new))
         .collect::<Result<Vec<_>>>()?;
+    let mut damaged = Vec::new();
     for pair in found.windows(2) {
-        recover_sealed(&pair[0], pair[1].after)?;
+        damaged.extend(recover_sealed(&pair[0], pair[1].after)?);
     }
     let mut writer = Writer {
         origin,
@@ -47,7 +51,7 @@ pub(crate) fn open_writer(
         generation: 0,
         failed: None,
     };
-    let mut cuts = Vec::new();
+    let (mut cuts, mut progress_lost) = (Vec::new(), None);
     if let Some(last) = found.last() {
         let recovered = recover_last(last, &*writer.disk)?;
         writer.tail = recovered.tail;
@@ -55,10 +59,20 @@ pub(crate) fn open_writer(
         writer.offset = recovered.offset;
         writer.clean = recovered.offset;
         writer.progress = recovered.progress;
-        cuts = recovered.cuts;
+        (cuts, progress_lost) = (recovered.cuts, recovered.progress_lost);
+        if !recovered.damaged.is_empty() {
+            // All that is left is synced now: this tells how far damage may reach that an earlier mark does not cover.
+            writer.synced(recovered.offset, recovered.tail.end, writer.generation);
+            damaged.extend(recovered.damaged);
+        }
     }
     *writer.segments.lock() = found;
-    Ok((writer, cuts))
+    Ok(Opened {
+        writer,
+        cuts,
+        damaged,
+        progress_lost,
+    })
 }
 
 /// Removes what a crash left of the birth of a segment.

@@ -91,10 +91,11 @@ impl Reader {
                 }
                 return Ok(None);
             }
-            let Some(header) = self.read_header(&segment, visible)? else {
+            let Some(block) = self.read_block(&segment, visible)? else {
                 self.offset += BlockHeader::LENGTH as u64;
                 continue;
             };
+            let header = *block.header();
             let wanted = header.kind == Kind::Transactions && header.last > self.from;
             if let Until::Transaction(lsn) = self.until
                 && wanted
@@ -103,17 +104,13 @@ impl Reader {
                 self.until = Until::Done;
                 return Ok(None);
             }
-            let block = if wanted {
-                Some(self.read_block(&segment, &header)?)
-            } else {
-                None
-            };
             self.offset += header.block_bytes() as u64;
             let complete = !matches!(header.part, Part::Middle(_));
-            if header.kind == Kind::Transactions && complete {
+            // What a blank stands for is stable everywhere: nobody wants it any more.
+            if matches!(header.kind, Kind::Transactions | Kind::Blank) && complete {
                 self.passed = self.passed.max(header.last);
             }
-            if let Some(block) = block {
+            if wanted {
                 if self.until != Until::Ever && complete {
                     self.until = Until::Done;
                 }
@@ -154,32 +151,30 @@ impl Reader {
         Ok(true)
     }
 
-    /// The header at the offset; nothing for a mark that was damaged.
-    fn read_header(&self, segment: &Segment, visible: u64) -> Result<Option<BlockHeader>> {
-        let (mut bytes, left) = ([0; BlockHeader::LENGTH], visible - self.offset);
+    /// The block at the offset; nothing for a mark that was damaged. What is passed over is checked like the rest: a
+    /// header that lies would lead past what is wanted.
+    fn read_block(&self, segment: &Segment, visible: u64) -> Result<Option<EncodedBlock>> {
+        let (mut start, left) = ([0; BlockHeader::LENGTH], visible - self.offset);
         if left < BlockHeader::LENGTH as u64 {
             return Err(self.damaged(segment, "a block is cut short"));
         }
         let read = |error| Error::io("read", &segment.path)(error);
-        segment.file.read_exact_at(&mut bytes, self.offset).map_err(read)?;
-        let header = BlockHeader::parse(&bytes).ok();
+        segment.file.read_exact_at(&mut start, self.offset).map_err(read)?;
+        let header = BlockHeader::parse(&start).ok();
+        let mut what = "no block begins here";
         if let Some(header) = header.filter(|header| header.block_bytes() as u64 <= left) {
-            return Ok(Some(header));
+            let mut bytes = vec![0; header.block_bytes()];
+            segment.file.read_exact_at(&mut bytes, self.offset).map_err(read)?;
+            if let Ok(block) = EncodedBlock::from_bytes(Bytes::from(bytes)) {
+                return Ok(Some(block));
+            }
+            what = "the checksum does not match";
         }
         let next = self.offset + BlockHeader::LENGTH as u64;
         if next == visible || sound_block_at(&segment.file, next, visible).map_err(read)? {
             return Ok(None);
         }
-        Err(self.damaged(segment, "no block begins here"))
-    }
-
-    fn read_block(&self, segment: &Segment, header: &BlockHeader) -> Result<EncodedBlock> {
-        let mut bytes = vec![0; header.block_bytes()];
-        segment
-            .file
-            .read_exact_at(&mut bytes, self.offset)
-            .map_err(Error::io("read", &segment.path))?;
-        EncodedBlock::from_bytes(Bytes::from(bytes)).map_err(|_| self.damaged(segment, "the checksum does not match"))
+        Err(self.damaged(segment, what))
     }
 
     fn damaged(&self, segment: &Segment, what: &'static str) -> Error {

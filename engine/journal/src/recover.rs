@@ -36,12 +36,26 @@ pub enum CutReason {
     Unfinished,
 }
 
+/// A place in a log that is damaged.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Damaged {
+    /// The segment.
+    pub path: PathBuf,
+    /// Where the damaged block begins, in bytes from the start of the file.
+    pub offset: u64,
+    /// What is wrong.
+    pub what: &'static str,
+}
+
 /// The end of a log as it was found.
 pub(crate) struct Recovered {
     pub(crate) tail: Tail,
     pub(crate) offset: u64,
     pub(crate) progress: Option<EncodedBlock>,
     pub(crate) cuts: Vec<Cut>,
+    pub(crate) damaged: Vec<Damaged>,
+    /// What was damaged after the progress item, and may have been a later one.
+    pub(crate) progress_lost: Option<Damaged>,
 }
 
 /// Opens the file of a segment and reads its header.
@@ -73,8 +87,9 @@ pub(crate) fn read_segment_header(file: &mut File, path: &Path) -> Result<Segmen
     SegmentHeader::parse(&header, path)
 }
 
-/// Goes over the headers of a segment that others follow, of which the next begins after `end`.
-pub(crate) fn recover_sealed(segment: &Segment, end: Lsn) -> Result<()> {
+/// Goes over the headers of a segment that others follow, of which the next begins after `end`. Answers what of it is
+/// damaged, so far as headers tell; payloads are looked at when they are read.
+pub(crate) fn recover_sealed(segment: &Segment, end: Lsn) -> Result<Vec<Damaged>> {
     let mut walk = Walk::new(&segment.path, &segment.file)?;
     let mut tail = Tail::after(segment.after);
     loop {
@@ -87,45 +102,85 @@ pub(crate) fn recover_sealed(segment: &Segment, end: Lsn) -> Result<()> {
             {
                 segment.show(walk.length());
                 segment.seal();
-                return Ok(());
+                return Ok(Vec::new());
             }
             Err(error @ Error::Io { .. }) => return Err(error),
-            Ok(_) | Err(_) => return Err(first_damage(segment)?),
+            Ok(_) | Err(_) => break,
         }
     }
+    let damaged = recover_damaged(segment, end)?;
+    segment.show(walk.length());
+    segment.seal();
+    Ok(damaged)
+}
+
+/// Goes over the blocks of a sealed segment whose headers do not follow one another.
+fn recover_damaged(segment: &Segment, end: Lsn) -> Result<Vec<Damaged>> {
+    segment.forget(0);
+    let mut walk = Walk::new(&segment.path, &segment.file)?;
+    let mut course = Course::after(segment.after);
+    loop {
+        let offset = walk.offset();
+        match walk.next_block()? {
+            Step::Block(header) => course.step(segment, &header, offset)?,
+            Step::LostMark => {}
+            Step::Bad(_) if course.tail == Tail::after(end) && walk.only_a_mark_left() => break,
+            Step::Bad(what) => {
+                walk.skip_damage()?;
+                course.damaged_at(segment, offset, what);
+            }
+            Step::End if course.gap && course.tail.end <= end || course.tail == Tail::after(end) => break,
+            Step::End => {
+                let what = "blocks are missing between this segment and the next one";
+                return Err(damaged(segment, offset, course.tail.end, what));
+            }
+        }
+    }
+    Ok(course.damaged)
 }
 
 /// Goes over the blocks of the last segment, and cuts off what the last run of the program did not finish.
 pub(crate) fn recover_last(segment: &Segment, disk: &dyn Disk) -> Result<Recovered> {
     let mut walk = Walk::new(&segment.path, &segment.file)?;
-    let mut tail = Tail::after(segment.after);
-    let (mut progress, mut cuts) = (None, Vec::new());
-    let bad = loop {
+    let mut course = Course::after(segment.after);
+    let (mut progress, mut progress_lost, mut cuts) = (None, None, Vec::new());
+    let (mut offset, length) = loop {
         let offset = walk.offset();
         match walk.next_block()? {
-            Step::Block(header) => match tail.fit(&header) {
-                Ok(Fit::Next) => {
-                    step(segment, &mut tail, &header, offset);
-                    if header.kind == Kind::Progress {
-                        progress = Some(EncodedBlock::from_bytes(walk.bytes().to_vec().into())?);
-                    }
+            Step::Block(header) => {
+                course.step(segment, &header, offset)?;
+                if header.kind == Kind::Progress {
+                    progress = Some(EncodedBlock::from_bytes(walk.bytes().to_vec().into())?);
+                    progress_lost = None;
+                } else if header.kind == Kind::Blank {
+                    progress_lost = Some(place(segment, offset, "it was damaged, and nobody had it"));
                 }
-                Ok(Fit::Known | Fit::Again) => return Err(damaged(segment, offset, tail.end, OUT_OF_ORDER)),
-                Err(what) => return Err(damaged(segment, offset, tail.end, what)),
-            },
+            }
             Step::LostMark => {}
-            Step::End => break None,
-            Step::Bad(what) => break Some(what),
+            Step::End => break (offset, walk.length()),
+            Step::Bad(what) if was_synced(segment, offset, walk.length())? => {
+                walk.skip_damage()?;
+                course.damaged_at(segment, offset, what);
+                progress_lost = course.damaged.last().cloned();
+            }
+            Step::Bad(_) => {
+                cuts.push(cut(segment, offset, walk.length(), CutReason::Torn));
+                break (offset, walk.length());
+            }
         }
     };
-    let (mut offset, length) = (walk.offset(), walk.length());
-    if let Some(what) = bad {
-        if was_synced(segment, offset, length)? {
-            return Err(damaged(segment, offset, tail.end, what));
-        }
-        cuts.push(cut(segment, offset, length, CutReason::Torn));
-    }
+    let Course {
+        mut tail,
+        damaged: places,
+        ..
+    } = course;
     if let Some(unfinished) = tail.unfinished.take() {
+        // Without the proof that the damaged blocks had been synced they would be cut off as torn the next time.
+        if let Some(last) = places.last()
+            && !was_synced(segment, last.offset, unfinished.offset)?
+        {
+            return Err(damaged(segment, last.offset, tail.end, UNFINISHED));
+        }
         cuts.push(cut(segment, unfinished.offset, offset, CutReason::Unfinished));
         segment.forget(unfinished.offset);
         offset = unfinished.offset;
@@ -141,9 +196,57 @@ pub(crate) fn recover_last(segment: &Segment, disk: &dyn Disk) -> Result<Recover
         offset,
         progress,
         cuts,
+        damaged: places,
+        progress_lost,
     })
 }
 
+/// A way over a segment's blocks that goes on after damage.
+struct Course {
+    tail: Tail,
+    /// Whether what came last is damaged, so that nobody knows what comes next.
+    gap: bool,
+    damaged: Vec<Damaged>,
+}
+
+impl Course {
+    const fn after(end: Lsn) -> Self {
+        Course {
+            tail: Tail::after(end),
+            gap: false,
+            damaged: Vec::new(),
+        }
+    }
+
+    fn step(&mut self, segment: &Segment, header: &BlockHeader, offset: u64) -> Result<()> {
+        let before = self.tail.end;
+        let out_of_order = |what| damaged(segment, offset, before, what);
+        if self.gap {
+            self.gap = !self.tail.resume(header, offset).map_err(out_of_order)?;
+            return Ok(());
+        }
+        match self.tail.fit(header).map_err(out_of_order)? {
+            Fit::Next => step(segment, &mut self.tail, header, offset),
+            Fit::Known | Fit::Again => return Err(out_of_order(OUT_OF_ORDER)),
+        }
+        Ok(())
+    }
+
+    fn damaged_at(&mut self, segment: &Segment, offset: u64, what: &'static str) {
+        self.gap = true;
+        self.damaged.push(place(segment, offset, what));
+    }
+}
+
+fn place(segment: &Segment, offset: u64, what: &'static str) -> Damaged {
+    Damaged {
+        path: segment.path.clone(),
+        offset,
+        what,
+    }
+}
+
+const UNFINISHED: &str = "and the transaction at the log's end is unfinished";
 const OUT_OF_ORDER: &str = "its blocks are not in order";
 
 fn step(segment: &Segment, tail: &mut Tail, header: &BlockHeader, offset: u64) {
@@ -154,29 +257,6 @@ fn step(segment: &Segment, tail: &mut Tail, header: &BlockHeader, offset: u64) {
         });
     }
     tail.take(header, offset);
-}
-
-/// The first damage of a sealed segment whose headers do not follow one another.
-fn first_damage(segment: &Segment) -> Result<Error> {
-    let mut walk = Walk::new(&segment.path, &segment.file)?;
-    let mut tail = Tail::after(segment.after);
-    loop {
-        let offset = walk.offset();
-        let what = match walk.next_block()? {
-            Step::Block(header) => match tail.fit(&header) {
-                Ok(Fit::Next) => {
-                    tail.take(&header, offset);
-                    continue;
-                }
-                Ok(Fit::Known | Fit::Again) => OUT_OF_ORDER,
-                Err(what) => what,
-            },
-            Step::LostMark => continue,
-            Step::End => "blocks are missing between this segment and the next one",
-            Step::Bad(what) => what,
-        };
-        return Ok(damaged(segment, offset, tail.end, what));
-    }
 }
 
 /// Whether a mark after `offset` proves that the disk had held what stands there. A crash may keep later writes and

@@ -42,7 +42,7 @@ impl Tail {
     pub(crate) fn fit(&self, header: &BlockHeader) -> Result<Fit, &'static str> {
         let begins = header.begins();
         match (header.kind, self.unfinished) {
-            (Kind::Mark, _) | (Kind::Progress, None) => Ok(Fit::Next),
+            (Kind::Mark | Kind::Blank, _) | (Kind::Progress, None) => Ok(Fit::Next),
             (Kind::Progress, Some(_)) => Err("a progress item stands between the parts of a transaction"),
             (Kind::Transactions, None) if header.last <= self.end => Ok(Fit::Known),
             (Kind::Transactions, None) if begins => Ok(Fit::Next),
@@ -61,10 +61,38 @@ impl Tail {
         }
     }
 
+    /// Moves past a sound block that comes after damaged ones, of which nobody knows here what they held. Answers
+    /// whether it knows the log's end again: the first transaction tells it.
+    pub(crate) fn resume(&mut self, header: &BlockHeader, offset: u64) -> Result<bool, &'static str> {
+        match header.kind {
+            Kind::Progress => Ok(false),
+            // These name the last transaction that stood before them whole.
+            Kind::Mark | Kind::Blank => {
+                self.at_least(header.last);
+                Ok(false)
+            }
+            Kind::Transactions if header.last <= self.end => Err("a block repeats what stands before the damage"),
+            Kind::Transactions => {
+                if header.begins() {
+                    self.unfinished = None;
+                }
+                self.take(header, offset);
+                Ok(true)
+            }
+        }
+    }
+
+    fn at_least(&mut self, end: Lsn) {
+        if end > self.end {
+            *self = Tail::after(end);
+        }
+    }
+
     /// Moves past a block that fits and begins at `offset`.
     pub(crate) fn take(&mut self, header: &BlockHeader, offset: u64) {
         match (header.kind, header.part) {
             (Kind::Mark | Kind::Progress, _) => {}
+            (Kind::Blank, _) => self.at_least(header.last),
             (Kind::Transactions, Part::Middle(number)) => {
                 let offset = self.unfinished.map_or(offset, |open| open.offset);
                 self.unfinished = Some(Unfinished {

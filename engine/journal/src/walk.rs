@@ -4,7 +4,7 @@ use std::os::unix::fs::FileExt;
 use std::path::Path;
 
 use crate::error::{Error, Result};
-use crate::header::{BlockHeader, RAW_BYTES_MAX, is_intact, verify};
+use crate::header::{ALIGNMENT, BlockHeader, RAW_BYTES_MAX, begins_like_a_block, is_intact, verify};
 use crate::segment::SegmentHeader;
 
 /// Read ahead, in bytes: small blocks come many at a time, large ones are skipped with a seek.
@@ -49,6 +49,31 @@ impl<'a> Walk<'a> {
             offset,
             block: Vec::new(),
         })
+    }
+
+    /// Over the first `length` bytes of the file.
+    pub(crate) fn within(path: &'a Path, file: &'a File, length: u64) -> Result<Self> {
+        Ok(Walk {
+            length,
+            ..Self::new(path, file)?
+        })
+    }
+
+    /// Goes on at `offset`.
+    pub(crate) fn go_to(&mut self, offset: u64) -> Result<()> {
+        self.reader
+            .seek(SeekFrom::Start(offset))
+            .map_err(Error::io("read", self.path))?;
+        self.offset = offset;
+        Ok(())
+    }
+
+    /// Goes past the damaged blocks that begin here, to the next sound one or the end. Answers how many bytes they are.
+    pub(crate) fn skip_damage(&mut self) -> Result<u64> {
+        let from = self.offset;
+        let next = next_sound_block(self.reader.get_ref(), from, self.length).map_err(Error::io("read", self.path))?;
+        self.go_to(next)?;
+        Ok(next - from)
     }
 
     /// Where the next block begins.
@@ -134,10 +159,7 @@ impl<'a> Walk<'a> {
         if !sound_block_at(self.reader.get_ref(), next, self.length).map_err(Error::io("read", self.path))? {
             return Ok(Step::Bad(what));
         }
-        self.reader
-            .seek(SeekFrom::Start(next))
-            .map_err(Error::io("read", self.path))?;
-        self.offset = next;
+        self.go_to(next)?;
         Ok(Step::LostMark)
     }
 
@@ -169,4 +191,34 @@ pub(crate) fn sound_block_at(file: &File, offset: u64, end: u64) -> io::Result<b
     let mut block = vec![0; header.block_bytes()];
     file.read_exact_at(&mut block, offset)?;
     Ok(verify(&block).is_ok())
+}
+
+/// Where, after the damage at `offset`, the next sound block begins; `end` when there is none. The damaged block's own
+/// header is believed first, so that what looks like a block within its payload is none.
+fn next_sound_block(file: &File, offset: u64, end: u64) -> io::Result<u64> {
+    const CHUNK: usize = 1 << 20;
+    let mut header = [0; BlockHeader::LENGTH];
+    if offset + BlockHeader::LENGTH as u64 <= end {
+        file.read_exact_at(&mut header, offset)?;
+        if let Ok(header) = BlockHeader::parse(&header) {
+            let next = offset + header.block_bytes() as u64;
+            if next == end || sound_block_at(file, next, end)? {
+                return Ok(next);
+            }
+        }
+    }
+    let mut chunk = vec![0; CHUNK];
+    let mut from = offset + ALIGNMENT as u64;
+    while from < end {
+        let wanted = usize::try_from(end - from).map_or(CHUNK, |left| left.min(CHUNK));
+        file.read_exact_at(&mut chunk[..wanted], from)?;
+        for at in (0..wanted).step_by(ALIGNMENT) {
+            let place = from + at as u64;
+            if begins_like_a_block(&chunk[at..wanted]) && sound_block_at(file, place, end)? {
+                return Ok(place);
+            }
+        }
+        from += CHUNK as u64;
+    }
+    Ok(end)
 }

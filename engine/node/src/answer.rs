@@ -2,6 +2,7 @@
 
 mod applied;
 mod ask;
+mod blocks;
 mod copies;
 mod hold;
 mod position;
@@ -89,6 +90,7 @@ async fn perform(shared: &Arc<Shared>, request: Request, parts: &mpsc::Sender<An
         }
         Request::Rows { part, keys } => return verify::read::rows(shared, &part, &keys, parts).await,
         Request::Values { part, keys } => return verify::read::values(shared, &part, &keys, parts).await,
+        Request::Blocks { origin, after, until } => return blocks::blocks(shared, origin, after, until, parts).await,
         Request::RowTexts {
             schema,
             table,

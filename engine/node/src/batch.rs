@@ -225,7 +225,7 @@ impl Applier {
         let Recheck {
             origin, first, last, ..
         } = recheck;
-        let blocks = values::blocks(&self.shared, origin, first, last)?;
+        let blocks = values::blocks(&self.shared, origin, first, last).await?;
         let (rows, last_stamp) = self.suspects(&recheck, &blocks);
         let Some((stamp, commit_ts)) = last_stamp.filter(|_| !rows.is_empty()) else {
             lock(&self.kernel).recheck_done(&recheck);

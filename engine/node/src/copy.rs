@@ -10,7 +10,6 @@ use futures_util::future::try_join_all;
 use synapse_engine_apply::{CopyTarget, SynchronousCommit};
 use synapse_engine_identity::{Context, NodeId, Origin};
 use synapse_wal_types::Lsn;
-use tokio_postgres::NoTls;
 
 use crate::answer::{WORKERS, ask};
 use crate::error::Error;
@@ -120,7 +119,8 @@ async fn worker(
     left: &Mutex<VecDeque<TableShape>>,
 ) -> Result<(), Error> {
     let options = sql::options("copy", SynchronousCommit::Local);
-    let target = CopyTarget::connect(&sql::config(&shared.config.postgres.dsn)?, NoTls, &options).await?;
+    let sql::Server { config, tls } = sql::server(&shared.config.postgres.dsn)?;
+    let target = CopyTarget::connect(&config, tls, &options).await?;
     loop {
         let Some(shape) = left.lock().expect(UNPOISONED).pop_front() else {
             return Ok(());

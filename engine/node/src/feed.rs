@@ -9,6 +9,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 
 use crate::error::Error;
+use crate::mend;
 use crate::shared::Shared;
 
 /// Blocks read ahead of the applier, per origin. They may be as small as a transaction, and many are merged.
@@ -122,7 +123,7 @@ async fn read(
     let room = Arc::new(Semaphore::new(AHEAD_BYTES));
     loop {
         grown.borrow_and_update();
-        let Some(block) = reader.next_block()? else {
+        let Some(block) = mend::next_block(shared, &mut reader).await? else {
             if grown.changed().await.is_err() {
                 return Ok(());
             }

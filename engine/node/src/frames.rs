@@ -75,6 +75,8 @@ pub(crate) enum Request {
         key: Vec<(String, Vec<u8>)>,
         columns: Vec<String>,
     },
+    /// An origin's blocks after a position, up to the one that reaches another: the asker's own are damaged.
+    Blocks { origin: Origin, after: Lsn, until: Lsn },
 }
 
 /// What is compared of a table: by name, in the same order on every node.
@@ -159,6 +161,13 @@ pub(crate) enum Answer {
     Values(Vec<RowValues>),
     /// In the order asked for; nothing when there is no such row, table or column.
     RowTexts(Option<Vec<Option<Vec<u8>>>>),
+    /// From where to where the log reaches that blocks are asked of.
+    Held {
+        begin: Lsn,
+        end: Lsn,
+    },
+    /// One block, as it stands in the log.
+    Block(Bytes),
 }
 
 pub(crate) fn encode<T: Serialize>(message: &T) -> Bytes {

@@ -14,7 +14,6 @@ use synapse_wal_client::{
 use synapse_wal_types::Lsn;
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
-use tokio_postgres::NoTls;
 use tokio_util::sync::CancellationToken;
 
 use crate::capture::Capture;
@@ -22,7 +21,7 @@ use crate::error::Error;
 use crate::lane::Applier;
 use crate::shared::{NodeKernel, OwnProgress, Phase, Shared, UNPOISONED};
 use crate::tables::Directory;
-use crate::{confirm, rebuild, sql};
+use crate::{confirm, mend, rebuild, sql};
 
 /// Bytes that a register takes in memory, at most: a row and its one write, in a map that has just grown. One of a
 /// million takes 183, as the example `registers` of the journal measures.
@@ -50,6 +49,14 @@ async fn generation(shared: &Arc<Shared>, stop: &CancellationToken) -> Result<()
     let slot = synapse_engine_setup::slot_state(&client, &shared.slot).await?;
     let confirmed = slot.and_then(|s| s.confirmed_flush).unwrap_or(Lsn::ZERO);
     if confirmed > progress.captured {
+        if let Some(lost) = shared.own_log()?.progress_lost() {
+            return Err(Error::Refused(format!(
+                "{} is damaged at byte {}, and what stood there of this node's progress up to {confirmed} has no copy; hint: resync this node: {}",
+                lost.path.display(),
+                lost.offset,
+                mend::RESYNC
+            )));
+        }
         return Err(Error::Refused(format!(
             "the journal ends at {}, and the slot was confirmed up to {confirmed}: the data directory was lost or restored; hint: resync this node: synapsectl node join --from PEER --replace-local --confirm",
             progress.captured
@@ -138,9 +145,9 @@ async fn take_origins(shared: &Shared) -> Result<BTreeMap<Origin, Session>, Erro
 pub(crate) async fn session(shared: &Shared, origin: Origin) -> Result<Session, Error> {
     // Noted as ours, so that a detach takes it away.
     synapse_engine_setup::ensure_origin(&mut sql::connect(shared, "setup").await?, &origin).await?;
-    let config = sql::config(&shared.config.postgres.dsn)?;
+    let sql::Server { config, tls } = sql::server(&shared.config.postgres.dsn)?;
     let options = sql::options(&format!("apply {}", origin.node), SynchronousCommit::Off);
-    Ok(Session::connect(&config, NoTls, &options, origin).await?)
+    Ok(Session::connect(&config, tls, &options, origin).await?)
 }
 
 /// Waits until the journal holds all that is applied here: the registers are made from it.

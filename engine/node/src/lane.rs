@@ -12,7 +12,6 @@ use synapse_engine_replication::Delivery;
 use synapse_engine_setup::Fingerprint;
 use synapse_wal_types::Oid;
 use tokio::time::Instant;
-use tokio_postgres::NoTls;
 use tokio_util::sync::CancellationToken;
 
 use crate::batch::{Failure, Work};
@@ -91,8 +90,8 @@ impl Applier {
         sessions: BTreeMap<Origin, Session>,
         stop: CancellationToken,
     ) -> Result<Self, Error> {
-        let config = sql::config(&shared.config.postgres.dsn)?;
-        let barriers = BarrierSession::connect(&config, NoTls, "synapsed barrier").await?;
+        let sql::Server { config, tls } = sql::server(&shared.config.postgres.dsn)?;
+        let barriers = BarrierSession::connect(&config, tls, "synapsed barrier").await?;
         let catalog = sql::connect(&shared, "catalogue").await?;
         let roidents = our_roidents(&catalog).await?;
         // Numbers of an earlier run may be read again: those of this one are greater.

@@ -35,6 +35,7 @@ mod generation;
 mod http;
 mod join;
 mod lane;
+mod mend;
 mod peer;
 mod prune;
 mod rebuild;

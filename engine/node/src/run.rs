@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use synapse_engine_identity::{Context, Incarnation, Origin};
-use synapse_engine_journal::{Journal, Options};
+use synapse_engine_journal::{Error as JournalError, Journal, Options};
 use synapse_engine_setup::{Catalog, Recorded};
 use synapse_engine_transport::{Acceptor, Endpoint, Hello, Keys, PeerName, TlsFiles};
 use synapse_wal_client::{Connection, Kind, LogicalSlot, Session, SlotLife, SlotSnapshot};
@@ -23,7 +23,7 @@ use crate::join::clear;
 use crate::shared::{Parts, Phase, Shared};
 use crate::state::{Join, State};
 use crate::tables::Directory;
-use crate::{generation, http, prune, receive, ship, sql, sync};
+use crate::{generation, http, mend, prune, receive, ship, sql, sync};
 
 /// First and longest pause before what failed is tried again.
 const PAUSE: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
@@ -109,8 +109,14 @@ async fn open_journal(dir: &Path, options: Options) -> Result<Journal, Error> {
     let since = tokio::time::Instant::now();
     loop {
         match Journal::open(dir, options) {
-            Err(synapse_engine_journal::Error::Locked { .. }) if since.elapsed() < JOURNAL_PATIENCE => {
+            Err(JournalError::Locked { .. }) if since.elapsed() < JOURNAL_PATIENCE => {
                 tokio::time::sleep(PAUSE.0).await;
+            }
+            Err(error @ JournalError::Damaged { .. }) => {
+                return Err(Error::Refused(format!(
+                    "the journal is damaged where no block mends it: {error}; give this node a new data directory, start it, and copy it anew: {}",
+                    mend::RESYNC
+                )));
             }
             opened => return Ok(opened?),
         }
@@ -143,6 +149,7 @@ async fn live(
     for task in [
         tokio::spawn(sync::run(Arc::clone(shared))),
         tokio::spawn(prune::run(Arc::clone(shared))),
+        tokio::spawn(mend::run(Arc::clone(shared))),
     ] {
         let failed = failed.clone();
         tasks.spawn(async move {
@@ -160,6 +167,11 @@ async fn live(
         let since = tokio::time::Instant::now();
         match generation::run(shared).await {
             Ok(()) | Err(Error::Stopping | Error::RoomAgain) => continue,
+            // The registers cannot be read back without it, and nothing can be applied without them.
+            Err(Error::Journal(error @ JournalError::Damaged { .. })) => match mend::mended(shared, error).await {
+                Ok(()) | Err(Error::Stopping) => continue,
+                Err(error) => trouble(shared, &error),
+            },
             Err(error) => trouble(shared, &error),
         }
         if since.elapsed() > PAUSE.1 {

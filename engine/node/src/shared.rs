@@ -15,6 +15,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::error::Error;
 use crate::join::{Joining, Known};
+use crate::mend::{self, Places};
 use crate::peer::Peer;
 use crate::state::State;
 use crate::tables::{Directory, Numbers};
@@ -57,6 +58,8 @@ pub(crate) struct Shared {
     /// What the syncer writes into the own log beside transactions.
     pub(crate) progress: Mutex<OwnProgress>,
     pub(crate) phase: watch::Sender<Phase>,
+    /// What of the journals is damaged.
+    pub(crate) damaged: watch::Sender<Places>,
     pub(crate) pg_version: Mutex<String>,
     pub(crate) joining: Joining,
     /// Copies that peers take of this node.
@@ -107,6 +110,7 @@ pub(crate) struct Parts {
 impl Shared {
     pub(crate) fn new(parts: Parts) -> Result<Self, Error> {
         let own = parts.journal.log(parts.me)?;
+        let damaged = mend::found_at_open(&parts.journal)?;
         let durable = Context::from_iter(
             parts
                 .journal
@@ -136,6 +140,7 @@ impl Shared {
             fed: Notify::new(),
             progress: Mutex::new(OwnProgress::default()),
             phase: watch::Sender::new(Phase::Starting),
+            damaged,
             pg_version: Mutex::new(String::new()),
             joining: Joining::new(&parts.state.join),
             copies: Mutex::default(),

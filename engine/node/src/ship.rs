@@ -14,6 +14,7 @@ use crate::answer;
 use crate::clock;
 use crate::error::Error;
 use crate::frames::{self, Beat, Subscribe};
+use crate::mend;
 use crate::shared::{Shared, lock};
 use crate::state::State;
 
@@ -128,7 +129,7 @@ async fn blocks(shared: &Arc<Shared>, sender: &Sender, peer: NodeId, wanted: Sub
             let _ = stirred.changed().await;
             continue;
         }
-        let Some(block) = reader.next_block()? else {
+        let Some(block) = mend::next_block(shared, &mut reader).await? else {
             let _ = grown.changed().await;
             continue;
         };

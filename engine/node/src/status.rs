@@ -12,6 +12,7 @@ use serde::Serialize;
 use synapse_engine_identity::NodeId;
 
 use crate::join::Progress;
+use crate::mend;
 use crate::shared::{Phase, Shared, UNPOISONED, lock};
 use crate::state::Join;
 
@@ -85,7 +86,8 @@ pub(crate) struct Rows {
 pub(crate) fn status(shared: &Shared, slot: &SlotWatch) -> Status {
     let peers = peers::all(shared);
     let seen = slot.seen();
-    let problems = problems::problems(shared, seen.as_ref());
+    let damaged = mend::standing(shared);
+    let problems = problems::problems(shared, seen.as_ref(), &damaged);
     let (journal_bytes, journal_limit_bytes) = (shared.journal.bytes(), shared.journal.limit_bytes());
     let counters = &shared.counters;
     let captured = shared.kernel().map(|kernel| lock(&kernel).stamper().state().captured);
@@ -93,7 +95,7 @@ pub(crate) fn status(shared: &Shared, slot: &SlotWatch) -> Status {
     Status {
         node: shared.me.node,
         cluster: shared.config.cluster.name.to_string(),
-        state: state(&phase, &problems),
+        state: state(&phase, &problems, &damaged),
         version: env!("CARGO_PKG_VERSION"),
         pg_version: shared.pg_version.lock().expect(UNPOISONED).clone(),
         captured_lsn: captured.unwrap_or_default().to_string(),
@@ -129,8 +131,10 @@ pub(crate) fn status(shared: &Shared, slot: &SlotWatch) -> Status {
     }
 }
 
-fn state(phase: &Phase, problems: &[String]) -> State {
+/// A node that cannot start because its journal is `damaged` is degraded: it stands still.
+fn state(phase: &Phase, problems: &[String], damaged: &[String]) -> State {
     match phase {
+        Phase::Starting if !damaged.is_empty() => State::Degraded,
         Phase::Starting => State::Starting,
         Phase::Copying => State::Copying,
         Phase::Stopped(_) => State::Stopped,

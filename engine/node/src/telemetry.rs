@@ -18,6 +18,7 @@ pub(crate) struct Counters {
     pub(crate) rows_skipped: Counter,
     pub(crate) rows_rechecked: Counter,
     pub(crate) retries: Counter,
+    pub(crate) repaired_blocks: Counter,
     applied: Labelled,
     conflicts: Labelled,
 }
@@ -34,6 +35,8 @@ pub(crate) const LAG_BYTES: &str = "synapse_lag_bytes";
 pub(crate) const LAG_SECONDS: &str = "synapse_lag_seconds";
 /// Journals on disk.
 pub(crate) const JOURNAL_BYTES: &str = "synapse_journal_bytes";
+/// Damaged blocks of journals that were put back.
+pub(crate) const JOURNAL_REPAIRED_BLOCKS: &str = "synapse_journal_repaired_blocks_total";
 /// Resident memory of the daemon.
 pub(crate) const MEMORY_BYTES: &str = "synapse_memory_bytes";
 /// Transactions captured from this node's own stream.

@@ -45,6 +45,10 @@ fn a_header_that_contradicts_itself_is_refused() {
             ..header()
         },
         BlockHeader {
+            kind: Kind::Blank,
+            ..header()
+        },
+        BlockHeader {
             stored_bytes: 401,
             ..header()
         },

@@ -10,7 +10,6 @@ use synapse_engine_setup::Generated;
 use synapse_wal_client::{Connection, Kind, LogicalSlot, Session, SlotLife, SlotSnapshot};
 use synapse_wal_types::{Lsn, SlotName};
 use tokio::sync::mpsc;
-use tokio_postgres::NoTls;
 
 use crate::error::Error;
 use crate::frames::{Answer, Opened, TableShape};
@@ -131,10 +130,11 @@ async fn snapshot(shared: &Shared, id: u64) -> Result<(Lsn, Vec<CopySource>), Er
     let snapshot = created
         .snapshot
         .ok_or_else(|| Error::TryAgain("the server exported no snapshot".to_owned()))?;
-    let (config, options) = (sql::config(dsn)?, sql::options("copy", SynchronousCommit::Off));
+    let sql::Server { config, tls } = sql::server(dsn)?;
+    let options = sql::options("copy", SynchronousCommit::Off);
     let mut sources = Vec::with_capacity(WORKERS);
     for _ in 0..WORKERS {
-        sources.push(CopySource::connect(&config, NoTls, &options, &snapshot).await?);
+        sources.push(CopySource::connect(&config, tls.clone(), &options, &snapshot).await?);
     }
     exporter.close().await?;
     Ok((created.consistent_point, sources))

@@ -16,10 +16,14 @@ use crate::answer::ask_one;
 use crate::error::Error;
 use crate::feed::Next;
 use crate::frames::{Answer, Request};
+use crate::mend;
 use crate::shared::{NodeKernel, Shared, lock};
 
 /// Capture closes its block as soon as nothing more is waiting; at the journal's limit it closes none.
 const JOURNAL_PATIENCE: Duration = Duration::from_secs(5);
+
+/// A peer that has what is damaged here gives it at once.
+const MEND_PATIENCE: Duration = Duration::from_secs(1);
 
 /// A value of its own.
 #[derive(Clone, Debug)]
@@ -134,7 +138,7 @@ pub(super) async fn fetch(shared: &Shared, missing: &[MissingValues]) -> Result<
     for row in missing {
         for (txn, _) in &row.authors {
             journalled(shared, *txn).await?;
-            if let Some(written) = written(shared, *txn, row.row)? {
+            if let Some(written) = written(shared, *txn, row.row).await? {
                 found.authors.insert((*txn, row.row), written);
             }
         }
@@ -155,10 +159,10 @@ async fn journalled(shared: &Shared, txn: TxnId) -> Result<(), Failure> {
 }
 
 /// What `txn` wrote to `row`; `None` when the journal does not say.
-fn written(shared: &Shared, txn: TxnId, row: RowId) -> Result<Option<Written>, Failure> {
+async fn written(shared: &Shared, txn: TxnId, row: RowId) -> Result<Option<Written>, Failure> {
     let directory = shared.directory();
     let mut found: Option<Written> = None;
-    for block in blocks(shared, txn.origin, txn.lsn, txn.lsn)? {
+    for block in blocks(shared, txn.origin, txn.lsn, txn.lsn).await? {
         for (at, one) in block.transactions.iter().enumerate().filter(|(_, t)| t.lsn == txn.lsn) {
             debug_assert_eq!(one.lsn, txn.lsn, "filtered above");
             for change in block.changes_of(at) {
@@ -190,12 +194,17 @@ fn new_tuple<'a>(change: &Change<'a>) -> Option<Tuple<'a>> {
     }
 }
 
-/// The blocks of an origin in which the transactions `first..=last` stand.
-pub(super) fn blocks(shared: &Shared, origin: Origin, first: Lsn, last: Lsn) -> Result<Vec<Arc<Block>>, Failure> {
+/// The blocks of an origin in which the transactions `first..=last` stand. A damaged one is waited for a moment, because
+/// rows may be locked meanwhile: then the batch gives way, and comes back.
+pub(super) async fn blocks(shared: &Shared, origin: Origin, first: Lsn, last: Lsn) -> Result<Vec<Arc<Block>>, Failure> {
     let log = shared.journal.log(origin).map_err(Error::from)?;
     let mut reader = log.read_after(Lsn(first.0.saturating_sub(1))).map_err(Error::from)?;
     let mut found = Vec::new();
-    while let Some(block) = reader.next_block().map_err(Error::from)? {
+    let waited = || Failure::Unanswered(format!("the journal of {origin} is damaged"));
+    while let Some(block) = tokio::time::timeout(MEND_PATIENCE, mend::next_block(shared, &mut reader))
+        .await
+        .map_err(|_| waited())??
+    {
         if block.header().first > last {
             break;
         }
@@ -235,7 +244,7 @@ pub(super) async fn survivors(
             }
         };
         if let Some(txn) = author
-            && let Some(written) = written(shared, txn, *row)?
+            && let Some(written) = written(shared, txn, *row).await?
         {
             found
                 .get_or_insert_with(FromJournals::default)

@@ -66,7 +66,7 @@ fn render(status: &Status, counters: &Counters) -> String {
 }
 
 /// Metrics of one value each: name, kind, help, value.
-fn single(status: &Status, counters: &Counters) -> [(&'static str, &'static str, &'static str, u64); 5] {
+fn single(status: &Status, counters: &Counters) -> [(&'static str, &'static str, &'static str, u64); 6] {
     [
         (
             telemetry::CAPTURED_TRANSACTIONS,
@@ -85,6 +85,12 @@ fn single(status: &Status, counters: &Counters) -> [(&'static str, &'static str,
             "counter",
             "Attempts of the applier that gave way",
             counters.retries.get(),
+        ),
+        (
+            telemetry::JOURNAL_REPAIRED_BLOCKS,
+            "counter",
+            "Damaged blocks of journals that were put back",
+            counters.repaired_blocks.get(),
         ),
         (
             telemetry::JOURNAL_BYTES,

@@ -5,6 +5,7 @@ use std::time::Duration;
 use synapse_engine_setup::{SlotState, WalStatus};
 
 use super::peers::PeerStatus;
+use crate::mend;
 use crate::peer::Peer;
 use crate::shared::{Phase, Shared};
 
@@ -12,8 +13,8 @@ use crate::shared::{Phase, Shared};
 const JOURNAL_WARN_PERCENT: u64 = 80;
 
 /// What stands still that a person must see.
-pub(super) fn problems(shared: &Shared, slot: Option<&SlotState>) -> Vec<String> {
-    let mut problems = Vec::new();
+pub(super) fn problems(shared: &Shared, slot: Option<&SlotState>, damaged: &[String]) -> Vec<String> {
+    let mut problems = damaged.to_vec();
     if let Phase::Stopped(reason) = &*shared.phase.borrow() {
         problems.push(reason.clone());
     }
@@ -80,6 +81,7 @@ pub(crate) fn not_ready(shared: &Shared) -> Vec<String> {
     let linked = shared.peers().values().filter(|peer| peer.link.is_some()).count();
     let mut reasons = reasons(&shared.phase.borrow(), linked, shared.config.cluster.join.len());
     reasons.extend(shared.joining.progress().line());
+    reasons.extend(mend::standing(shared));
     reasons
 }
 

@@ -71,11 +71,13 @@ fn the_status_has_the_fields_that_scripts_rely_on() {
 }
 
 #[test]
-fn only_a_streaming_node_is_degraded() {
+fn only_a_streaming_node_is_degraded_or_one_that_cannot_start() {
     let problems = ["a link is stopped".to_owned()];
-    assert_eq!(state(&Phase::Streaming, &[]), State::Streaming);
-    assert_eq!(state(&Phase::Streaming, &problems), State::Degraded);
-    assert_eq!(state(&Phase::Starting, &problems), State::Starting);
-    assert_eq!(state(&Phase::Copying, &problems), State::Copying);
-    assert_eq!(state(&Phase::Stopped("why".to_owned()), &problems), State::Stopped);
+    let damaged = ["the journal is damaged".to_owned()];
+    assert_eq!(state(&Phase::Streaming, &[], &[]), State::Streaming);
+    assert_eq!(state(&Phase::Streaming, &problems, &[]), State::Degraded);
+    assert_eq!(state(&Phase::Starting, &problems, &[]), State::Starting);
+    assert_eq!(state(&Phase::Starting, &damaged, &damaged), State::Degraded);
+    assert_eq!(state(&Phase::Copying, &problems, &[]), State::Copying);
+    assert_eq!(state(&Phase::Stopped("why".to_owned()), &problems, &[]), State::Stopped);
 }

@@ -3,7 +3,7 @@
 use futures_util::{StreamExt, pin_mut};
 use tokio::sync::mpsc;
 use tokio_postgres::types::ToSql;
-use tokio_postgres::{CancelToken, Client, NoTls, Row, RowStream};
+use tokio_postgres::{CancelToken, Client, Row, RowStream};
 
 use super::statement;
 use crate::error::Error;
@@ -19,7 +19,7 @@ const JSON_MAX: usize = 8 << 10;
 /// A session that reads; when the asker is gone its statement is cancelled.
 struct Reader {
     client: Client,
-    cancel: Option<CancelToken>,
+    cancel: Option<(CancelToken, sql::Tls)>,
 }
 
 impl Reader {
@@ -29,7 +29,8 @@ impl Reader {
         client
             .batch_execute("SET row_security = off; SET default_transaction_read_only = on")
             .await?;
-        let cancel = Some(client.cancel_token());
+        let tls = sql::server(&shared.config.postgres.dsn)?.tls;
+        let cancel = Some((client.cancel_token(), tls));
         Ok(Reader { client, cancel })
     }
 
@@ -45,8 +46,8 @@ impl Reader {
 
 impl Drop for Reader {
     fn drop(&mut self) {
-        if let Some(cancel) = self.cancel.take() {
-            tokio::spawn(async move { cancel.cancel_query(NoTls).await });
+        if let Some((cancel, tls)) = self.cancel.take() {
+            tokio::spawn(async move { cancel.cancel_query(tls).await });
         }
     }
 }

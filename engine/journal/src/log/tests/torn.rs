@@ -106,7 +106,10 @@ fn damage_in_what_was_synced_is_an_error_that_names_the_place() {
     let mut bytes = std::fs::read(&path).unwrap();
     bytes[usize::try_from(place).unwrap() + 90] ^= 1;
     std::fs::write(&path, &bytes).unwrap();
-    let error = Log::open(dir.path(), origin("n1"), SEGMENT_BYTES).unwrap_err();
+    let log = Log::open(dir.path(), origin("n1"), SEGMENT_BYTES).unwrap();
+    assert_eq!((log.end(), log.durable(), log.cuts()), (Lsn(2), Lsn(2), &[][..]));
+    assert_eq!((&log.damaged()[0].path, log.damaged()[0].offset), (&path, place));
+    let error = log.read_after(Lsn(1)).unwrap().next_block().unwrap_err();
     assert_eq!(error.class(), Class::Definite);
     let Error::Damaged {
         path: named,
@@ -168,7 +171,7 @@ fn read_all(log: &Log) -> Result<Vec<EncodedBlock>, Error> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(400))]
     #[test]
-    fn flipped_bits_are_errors_and_never_other_data(
+    fn flipped_bits_are_errors_never_other_data_and_are_repaired(
         file in any::<prop::sample::Index>(),
         flips in proptest::collection::vec(any::<prop::sample::Index>(), 1..4),
     ) {
@@ -200,11 +203,26 @@ proptest! {
         std::fs::write(path, &bytes).unwrap();
         let Ok(log) = Log::open(dir.path(), origin("n1"), 900) else { return Ok(()) };
         prop_assert_eq!(log.cuts(), []);
-        prop_assert_eq!(log.last_progress().unwrap().unwrap().lsn, Lsn(16));
+        prop_assert_eq!(log.end(), Lsn(20));
+        if log.progress_lost().is_none() {
+            prop_assert_eq!(log.last_progress().unwrap().unwrap().lsn, Lsn(16));
+        }
         match read_all(&log) {
-            Ok(blocks) => prop_assert_eq!(blocks, written),
+            Ok(blocks) => prop_assert_eq!(&blocks, &written),
             Err(Error::Damaged { .. }) => {}
             Err(error) => panic!("{error}"),
         }
+        // A peer that has the same blocks mends all of it.
+        let held = crate::Held { begin: Lsn(0), end: Lsn(20) };
+        for path in &files {
+            while let Some(damage) = log.damage(path).unwrap() {
+                let from = written.iter().filter(|block| block.header().last > damage.after()).cloned();
+                damage.repair(&from.collect::<Vec<_>>(), held).unwrap();
+            }
+        }
+        prop_assert_eq!(&read_all(&log).unwrap(), &written);
+        drop(log);
+        let log = Log::open(dir.path(), origin("n1"), 900).unwrap();
+        prop_assert_eq!((log.damaged(), read_all(&log).unwrap()), (&[][..], written));
     }
 }
