@@ -10,7 +10,7 @@ use crate::run::{Session, say};
 use crate::statistics::percentile;
 use crate::token::{Reader, Writer};
 
-const P50: Metric = Metric::lower("commit to visible, p50", "ms");
+const P50: Metric = Metric::lower("commit to visible, p50", "ms").at_most(1.5);
 const P99: Metric = Metric::lower("commit to visible, p99", "ms");
 const IDLE: &str = "idle";
 const HALF: &str = "half load";

@@ -26,7 +26,9 @@ const PARTS_BYTES: u64 = 1 << 20;
 pub(crate) async fn run(shared: Arc<Shared>, endpoint: Endpoint, address: String) {
     let mut backoff = Backoff::default();
     let mut said = String::new();
+    let mut came = shared.came.subscribe();
     loop {
+        came.borrow_and_update();
         let attempt = tokio::select! {
             () = shared.shutdown.cancelled() => return,
             attempt = once(&shared, &endpoint, &address, &mut backoff) => attempt,
@@ -47,6 +49,7 @@ pub(crate) async fn run(shared: Arc<Shared>, endpoint: Endpoint, address: String
         };
         tokio::select! {
             () = shared.shutdown.cancelled() => return,
+            _ = came.changed() => {}
             () = tokio::time::sleep(backoff.next(class, rand::random())) => {}
         }
     }

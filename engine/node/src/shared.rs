@@ -53,6 +53,8 @@ pub(crate) struct Shared {
     pub(crate) shippable: watch::Sender<Lsn>,
     /// Something moved that the applier may wait for: the frontier, a re-check, a retry.
     pub(crate) stirred: watch::Sender<u64>,
+    /// A peer has linked to this node: it is there, and may be dialled at once.
+    pub(crate) came: watch::Sender<u64>,
     /// The applier has more to take.
     pub(crate) fed: Notify,
     /// What the syncer writes into the own log beside transactions.
@@ -137,6 +139,7 @@ impl Shared {
             confirmed: watch::Sender::new(Lsn::ZERO),
             shippable: watch::Sender::new(own.durable()),
             stirred: watch::Sender::new(0),
+            came: watch::Sender::new(0),
             fed: Notify::new(),
             progress: Mutex::new(OwnProgress::default()),
             phase: watch::Sender::new(Phase::Starting),

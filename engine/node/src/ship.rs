@@ -65,6 +65,7 @@ async fn serve(shared: Arc<Shared>, link: IncomingLink) {
         incarnation: link.peer.incarnation,
     };
     met(&shared, origin);
+    shared.came.send_modify(|n| *n += 1);
     let tasks = TaskTracker::new();
     let ended = shared.shutdown.child_token();
     let mut shipping: BTreeMap<Origin, CancellationToken> = BTreeMap::new();
