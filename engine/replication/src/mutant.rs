@@ -23,6 +23,8 @@ pub enum Mutant {
     ProgressSkipped,
     /// The set-based statements carry no guard.
     GuardDropped,
+    /// The guard's horizon is read when a statement runs, and not frozen with the verdicts.
+    HorizonNotFrozen,
     /// What one member has applied is held to be stable.
     StableTooEarly,
     /// Writes of a transaction that was rolled back stay in the registers.
@@ -31,7 +33,7 @@ pub enum Mutant {
 
 impl Mutant {
     /// All of them.
-    pub const ALL: [Mutant; 11] = [
+    pub const ALL: [Mutant; 12] = [
         Mutant::FlippedComparison,
         Mutant::RecheckDropped,
         Mutant::AppliedFromServer,
@@ -41,6 +43,7 @@ impl Mutant {
         Mutant::CausalCheckDropped,
         Mutant::ProgressSkipped,
         Mutant::GuardDropped,
+        Mutant::HorizonNotFrozen,
         Mutant::StableTooEarly,
         Mutant::NotGivenUp,
     ];

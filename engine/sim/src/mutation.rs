@@ -1,6 +1,8 @@
 //! Where the shell itself can be made wrong, to prove that the laws notice it. Without the feature these do nothing.
 
-use crate::postgres::Guard;
+use synapse_wal_types::Xid;
+
+use crate::postgres::{Guard, Statement};
 
 #[cfg(feature = "mutants")]
 use synapse_engine_replication::Mutant;
@@ -9,7 +11,7 @@ use synapse_engine_replication::Mutant;
 #[cfg(feature = "mutants")]
 pub(crate) fn guard(mut guard: Guard) -> Guard {
     if Mutant::GuardDropped.is_chosen() {
-        guard.horizon = Some(synapse_wal_types::Xid(u32::MAX));
+        guard.horizon = Some(Xid(u32::MAX));
     }
     guard
 }
@@ -18,6 +20,24 @@ pub(crate) fn guard(mut guard: Guard) -> Guard {
 #[cfg(not(feature = "mutants"))]
 pub(crate) const fn guard(guard: Guard) -> Guard {
     guard
+}
+
+/// A statement as it is sent to the server; `horizon` is what the kernel knows now.
+#[cfg(feature = "mutants")]
+pub(crate) fn sent(mut statement: Statement, horizon: Option<Xid>) -> Statement {
+    if Mutant::HorizonNotFrozen.is_chosen()
+        && let Statement::Update { guard: Some(guard), .. } | Statement::Delete { guard: Some(guard), .. } =
+            &mut statement
+    {
+        guard.horizon = horizon;
+    }
+    statement
+}
+
+/// A statement as it is sent to the server.
+#[cfg(not(feature = "mutants"))]
+pub(crate) const fn sent(statement: Statement, _horizon: Option<Xid>) -> Statement {
+    statement
 }
 
 /// Whether positions are confirmed that no progress item backs.

@@ -17,6 +17,8 @@ pub enum Law {
     AStampNeverChanges,
     /// A local value is not overwritten by a write that neither saw it nor outranks it.
     NoLocalValueVanishes,
+    /// A guarded statement replaces no local value that capture had not read when its verdict was taken.
+    NoUnreadValueIsReplaced,
     /// Confirmed positions never pass durable ones, nor durable ones captured ones.
     ConfirmedDurableCaptured,
     /// What is kept in memory is bounded by configuration.
@@ -40,6 +42,7 @@ impl fmt::Display for Law {
             Law::NoEcho => "no echo",
             Law::AStampNeverChanges => "a stamp never changes",
             Law::NoLocalValueVanishes => "no local value vanishes unresolved",
+            Law::NoUnreadValueIsReplaced => "no unread local value is replaced",
             Law::ConfirmedDurableCaptured => "confirmed <= durable <= captured",
             Law::MemoryIsBounded => "memory is bounded",
             Law::AnIdleClusterBecomesStable => "an idle cluster becomes stable",

@@ -7,6 +7,7 @@ use synapse_engine_identity::{Incarnation, Origin, Stamp, TxnId};
 use crate::app::{App, Writer};
 use crate::catalog::Catalog;
 use crate::disk::Disk;
+use crate::laws;
 use crate::network::{Link, Message};
 use crate::node::{Daemon, Node, Owner};
 use crate::options::{Options, Report};
@@ -340,6 +341,7 @@ impl World {
             }
         }
         self.after_server(node);
+        laws::check_server(self, node);
     }
 
     fn tell(

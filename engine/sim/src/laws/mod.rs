@@ -6,6 +6,7 @@ mod exactly_once;
 mod no_conflict;
 mod no_echo;
 mod no_local_value_vanishes;
+mod no_unread_value_is_replaced;
 mod stamps;
 mod truth;
 
@@ -38,6 +39,13 @@ pub(crate) fn check(world: &mut World) {
         if let Err(what) = check(world, &truth) {
             return world.violate(law, what);
         }
+    }
+}
+
+/// Checks what is checked while a server runs.
+pub(crate) fn check_server(world: &mut World, node: usize) {
+    if let Err(what) = no_unread_value_is_replaced::check(world, node) {
+        world.violate(Law::NoUnreadValueIsReplaced, what);
     }
 }
 

@@ -6,6 +6,7 @@ use synapse_engine_replication::{Action, Event as LaneEvent, MarkerKind};
 use super::job::{Piece, Stage};
 use super::{Owner, Phase};
 use crate::catalog::table_of;
+use crate::mutation;
 use crate::postgres::{Answer, Durability, SqlState, Statement};
 use crate::world::World;
 
@@ -16,7 +17,8 @@ impl World {
         let session = daemon.apply;
         let Some(job) = daemon.job.as_mut() else { return };
         if let Some(piece) = job.script.pop_front() {
-            let statement = piece.statement.clone();
+            let horizon = daemon.kernel.stamper().horizon();
+            let statement = mutation::sent(piece.statement.clone(), horizon);
             job.running = Some(piece);
             self.submit(node, session, statement);
             return;

@@ -16,6 +16,10 @@ use crate::postgres::{Guard, Roident, Statement, Table};
 use crate::violation::Law;
 use crate::world::World;
 
+/// A daemon has a lane for each origin, and here is one for all: so often another lane commits a barrier while this one's
+/// statements are on their way, and the horizon moves on under a verdict that was taken.
+const OTHER_LANE_ONE_IN: u64 = 2;
+
 impl World {
     pub(crate) fn begin_job(&mut self, node: usize, kind: MarkerKind, origin: Origin, blocks: Vec<Rc<Block>>) {
         let stamps: Vec<_> = blocks.iter().map(|block| block.stamp(0)).collect();
@@ -96,6 +100,9 @@ impl World {
         let Some(rows) = rows else { return false };
         job.lane = Lane::new(rows, 0);
         job.stage = Stage::Executing;
+        if self.rng.one_in(OTHER_LANE_ONE_IN) {
+            self.emit_barrier(node);
+        }
         true
     }
 
@@ -136,6 +143,7 @@ impl World {
         let guard = mutation::guard(Guard {
             ours,
             horizon: decided.horizon,
+            decided_at: decided.at,
         });
         let standing = self.keys_by_table(node);
         let planned: Vec<Piece> = batch

@@ -5,7 +5,7 @@ use synapse_wal_types::Xid;
 use super::heap::{Found, Mark, Place, Version};
 use super::locks::Mode;
 use super::schema::{Row, Table};
-use super::server::Server;
+use super::server::{Replaced, Server};
 use super::session::{Running, Savepoint, SessionId, Txn, Wait};
 use super::statement::{Answer, Guard, OnConflict, SqlState, Statement, Step};
 use super::wal::{Effect, Item};
@@ -203,6 +203,7 @@ impl Server {
         if old[0] != Some(key) || !self.passes(heap.version(at), guard) {
             return RowStep::Next;
         }
+        let replaced = guard.map(|guard| self.replaced(table, heap.version(at), guard));
         match update {
             None => {
                 let xid = self.xid(id);
@@ -223,7 +224,17 @@ impl Server {
                 self.log(id, table, xid, Effect::Update { old, new, untouched });
             }
         }
+        self.guarded.extend(replaced);
         RowStep::Next
+    }
+
+    fn replaced(&self, table: Table, version: &Version, guard: &Guard) -> Replaced {
+        Replaced {
+            table,
+            row: version.row.clone(),
+            by_application: self.wal.application(version.xmin),
+            decided_at: guard.decided_at,
+        }
     }
 
     fn lock_row(&mut self, id: SessionId, running: &mut Running, table: Table, key: u64) -> RowStep {

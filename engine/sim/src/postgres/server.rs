@@ -29,6 +29,17 @@ pub(crate) struct Temper {
     pub(crate) late_percent: u64,
 }
 
+/// A row version that a guarded statement has replaced.
+#[derive(Clone, Debug)]
+pub(crate) struct Replaced {
+    pub(crate) table: Table,
+    pub(crate) row: Row,
+    /// The end of its last writer's commit, if that is an application's transaction.
+    pub(crate) by_application: Option<Lsn>,
+    /// As in [`super::Guard`].
+    pub(crate) decided_at: Lsn,
+}
+
 /// One PostgreSQL server.
 #[derive(Debug)]
 pub(crate) struct Server {
@@ -43,6 +54,8 @@ pub(crate) struct Server {
     pub(crate) skew_micros: i64,
     pub(crate) woken: Vec<SessionId>,
     pub(crate) flush_wanted: bool,
+    /// What guarded statements have replaced since a law last looked.
+    pub(crate) guarded: Vec<Replaced>,
     next_session: u32,
 }
 
@@ -62,6 +75,7 @@ impl Server {
             skew_micros,
             woken: Vec::new(),
             flush_wanted: false,
+            guarded: Vec::new(),
             next_session: 1,
         }
     }

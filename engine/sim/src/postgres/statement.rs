@@ -18,6 +18,8 @@ pub(crate) struct Target {
 pub(crate) struct Guard {
     pub(crate) ours: Vec<Roident>,
     pub(crate) horizon: Option<Xid>,
+    /// How far capture had read when the verdicts were taken: nothing to PostgreSQL, and what a law asks for.
+    pub(crate) decided_at: Lsn,
 }
 
 /// What INSERT does when a unique value is taken.

@@ -150,7 +150,11 @@ fn a_guard_is_checked_on_the_version_that_is_replaced() {
     let horizon = Some(Xid(bench.server.xacts.next().0));
     let (one, other) = (bench.open(), bench.open());
     bench.ok(one, update(None));
-    let guard = Guard { ours: vec![1], horizon };
+    let guard = Guard {
+        ours: vec![1],
+        horizon,
+        decided_at: Lsn::ZERO,
+    };
     assert_eq!(bench.run(other, update(Some(guard))), None, "the version it saw passes");
     bench.ok(one, Statement::Commit(Durability::Flushed));
     assert_eq!(
@@ -158,6 +162,33 @@ fn a_guard_is_checked_on_the_version_that_is_replaced() {
         0,
         "the version it would replace does not"
     );
+}
+
+#[test]
+fn a_guarded_statement_tells_whose_version_it_replaced() {
+    let mut bench = Bench::new();
+    let session = bench.open();
+    // A subtransaction has an xid of its own, and commits with its parent.
+    bench.ok(session, Statement::Savepoint);
+    bench.ok(session, insert(OnConflict::Fail));
+    bench.ok(session, Statement::Commit(Durability::Flushed));
+    let written = bench.server.wal.commits()[0].end;
+    let ours = bench.server.connect(Kind::Apply);
+    bench.ok(ours, Statement::Begin);
+    let (roident, remote) = (1, Lsn(7));
+    bench.ok(ours, Statement::Origin { roident, remote });
+    for by_application in [Some(written), None] {
+        let guard = Guard {
+            ours: vec![1],
+            horizon: Some(bench.server.xacts.next()),
+            decided_at: Lsn(5),
+        };
+        bench.ok(ours, update(Some(guard)));
+        let replaced = bench.server.guarded.pop().expect("one row was replaced");
+        assert_eq!((replaced.by_application, replaced.decided_at), (by_application, Lsn(5)));
+        bench.ok(ours, Statement::Commit(Durability::Flushed));
+        bench.ok(ours, Statement::Begin);
+    }
 }
 
 #[test]

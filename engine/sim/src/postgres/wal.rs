@@ -85,6 +85,16 @@ impl Wal {
         &self.commits
     }
 
+    /// The end of the commit of a transaction or subtransaction, if an application made it.
+    pub(crate) fn application(&self, xid: Xid) -> Option<Lsn> {
+        let found = self
+            .commits
+            .iter()
+            .rev()
+            .find(|c| c.xid == xid || c.subxids.contains(&xid));
+        found.filter(|commit| commit.origin.is_none()).map(|commit| commit.end)
+    }
+
     /// A record that is no commit.
     pub(crate) fn advance(&mut self, bytes: u64) {
         self.inserted.0 += bytes.max(1) * 8;
