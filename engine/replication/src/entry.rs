@@ -89,10 +89,9 @@ impl Entry {
     /// A further write of the same transaction to the same row.
     pub(crate) fn combine(&mut self, op: &WriteOp) {
         match op {
-            WriteOp::Delete => {
-                self.existence = Existence::Dead;
-                self.set_carried(Carried::NONE);
-            }
+            // What the transaction gave before it deleted stays: it has replaced the values of those that it saw, and a
+            // concurrent update may bring the row back.
+            WriteOp::Delete => self.existence = Existence::Dead,
             WriteOp::Insert { missing } => {
                 self.existence = Existence::Live;
                 self.set_carried(Carried::AllBut(missing.clone()));

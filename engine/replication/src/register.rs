@@ -115,23 +115,27 @@ impl Register {
     /// the columns it carries; what a delete saw keeps its values until the delete is stable, because a concurrent
     /// update may bring the row back. Noting a write twice changes nothing.
     pub fn observe(&mut self, author: Author, op: &WriteOp, saw: impl Fn(Author) -> bool) {
-        if let Some(at) = self.entries.iter().position(|e| same_txn(e.author(), author)) {
-            self.entries[at].combine(op);
-            return;
-        }
+        let own = |e: &Entry| same_txn(e.author(), author);
         for entry in &mut self.entries {
-            if saw(entry.author()) {
+            if !own(entry) && saw(entry.author()) {
                 entry.existence = Existence::Overruled;
                 match op {
                     WriteOp::Delete => {}
-                    WriteOp::Insert { missing } | WriteOp::Update { missing } => {
+                    // What an insert lacks, because its row came by a key change, stands under its old key: it is
+                    // never what an earlier life of the row had.
+                    WriteOp::Insert { .. } => entry.set_carried(Carried::NONE),
+                    WriteOp::Update { missing } => {
                         entry.set_carried(entry.carried().and(&Carried::Only(missing.clone())));
                     }
                 }
             }
         }
         self.entries
-            .retain(|e| e.existence != Existence::Overruled || !e.carries_nothing());
+            .retain(|e| own(e) || e.existence != Existence::Overruled || !e.carries_nothing());
+        if let Some(entry) = self.entries.iter_mut().find(|e| own(e)) {
+            entry.combine(op);
+            return;
+        }
         let mut entry = Entry::new(author, Existence::Dead, Carried::NONE);
         entry.combine(op);
         #[cfg(feature = "mutants")]
@@ -248,3 +252,6 @@ impl Register {
 fn same_txn(a: Author, b: Author) -> bool {
     a.origin == b.origin && a.lsn == b.lsn
 }
+
+#[cfg(test)]
+mod tests;

@@ -174,10 +174,7 @@ fn local(commit: &Commit, stamp: Stamp, context: Context) -> Local {
             Effect::Truncate => {
                 local.truncated.push(*table);
                 for (_, net) in local.writes.iter_mut().filter(|(place, _)| place.0 == *table) {
-                    *net = Net {
-                        lives: false,
-                        carried: BTreeMap::new(),
-                    };
+                    net.lives = false;
                 }
             }
             Effect::Insert { new } if !table.keyed() => local.keyless.push(new.clone()),
@@ -185,24 +182,10 @@ fn local(commit: &Commit, stamp: Stamp, context: Context) -> Local {
             Effect::Insert { new } => {
                 local.writes.insert(place(*table, new), whole(new));
             }
-            Effect::Delete { old } => {
-                local.writes.insert(
-                    place(*table, old),
-                    Net {
-                        lives: false,
-                        carried: BTreeMap::new(),
-                    },
-                );
-            }
+            Effect::Delete { old } => dies(&mut local.writes, place(*table, old)),
             Effect::Update { old, new, untouched } => {
                 if old[0] != new[0] {
-                    local.writes.insert(
-                        place(*table, old),
-                        Net {
-                            lives: false,
-                            carried: BTreeMap::new(),
-                        },
-                    );
+                    dies(&mut local.writes, place(*table, old));
                     local.writes.insert(place(*table, new), whole(new));
                     continue;
                 }
@@ -220,6 +203,13 @@ fn local(commit: &Commit, stamp: Stamp, context: Context) -> Local {
         }
     }
     local
+}
+
+/// What a transaction gave to a row before it deleted it stays the last value of its columns: a concurrent update may
+/// bring the row back.
+fn dies(writes: &mut BTreeMap<Place, Net>, place: Place) {
+    let carried = BTreeMap::new();
+    writes.entry(place).or_insert(Net { lives: false, carried }).lives = false;
 }
 
 fn whole(row: &Row) -> Net {
