@@ -221,6 +221,10 @@ impl<'a> Builder<'a> {
                 if plain && toast_left_behind {
                     return self.step_move(mapping, (from.row, was), (to.row, values));
                 }
+                if toast_left_behind {
+                    // Without its old row the new one is not whole: only the exact path knows where to find the rest.
+                    self.contested.insert(to.row);
+                }
                 self.net(from.row, mapping, was, Next::Delete);
                 self.net(to.row, mapping, values.clone(), Next::Insert(values));
             }
@@ -411,3 +415,6 @@ fn put<'a>(groups: &mut Vec<Rows<'a>>, table: &Arc<Table>, columns: Vec<ColumnId
         }),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -37,14 +37,4 @@ pub enum Error {
         /// Key columns here.
         ours: String,
     },
-    /// The changes of one row do not follow one another: an insert on an insert, an update of a deleted row.
-    #[error("changes of one row of {schema}.{table} do not follow one another: {what}")]
-    Disorder {
-        /// Schema of the table.
-        schema: String,
-        /// Name of the table.
-        table: String,
-        /// Which after which.
-        what: &'static str,
-    },
 }

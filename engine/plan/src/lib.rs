@@ -34,4 +34,6 @@ pub use table::{Table, TableColumn};
 pub use writes::{row_id, writes_of};
 
 #[cfg(test)]
+mod bench;
+#[cfg(test)]
 mod tests;

@@ -98,3 +98,6 @@ impl Mapping {
             .map_or(Value::Unchanged, |at| tuple.get(at))
     }
 }
+
+#[cfg(test)]
+mod tests;

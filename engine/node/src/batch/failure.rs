@@ -39,7 +39,6 @@ impl Failure {
     pub(crate) fn remedy(&self) -> Remedy {
         match self {
             Failure::Plan(error) => match error {
-                synapse_engine_plan::Error::Disorder { .. } => Remedy::Operator,
                 synapse_engine_plan::Error::MissingTable { .. }
                 | synapse_engine_plan::Error::MissingColumn { .. }
                 | synapse_engine_plan::Error::IdentityDiffers { .. } => Remedy::Catalogue,
@@ -53,8 +52,8 @@ impl Failure {
     pub(crate) fn is_bug(&self) -> bool {
         match self {
             Failure::Apply(error) => error.class() == synapse_engine_apply::Class::Bug,
-            Failure::Plan(error) => matches!(error, synapse_engine_plan::Error::Disorder { .. }),
-            Failure::GaveWay
+            Failure::Plan(_)
+            | Failure::GaveWay
             | Failure::BarrierTimedOut
             | Failure::Unanswered(_)
             | Failure::PartsEnded
@@ -85,8 +84,9 @@ impl Failure {
             Failure::Plan(error) => match error {
                 synapse_engine_plan::Error::MissingTable { schema, table, .. }
                 | synapse_engine_plan::Error::MissingColumn { schema, table, .. }
-                | synapse_engine_plan::Error::IdentityDiffers { schema, table, .. }
-                | synapse_engine_plan::Error::Disorder { schema, table, .. } => Some((schema.clone(), table.clone())),
+                | synapse_engine_plan::Error::IdentityDiffers { schema, table, .. } => {
+                    Some((schema.clone(), table.clone()))
+                }
             },
             Failure::GaveWay
             | Failure::BarrierTimedOut
