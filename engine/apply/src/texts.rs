@@ -11,7 +11,6 @@ use crate::array::Text;
 use crate::error::{Error, Result};
 use crate::name::{cast_type, quoted, relation};
 use crate::shape::Shape;
-use crate::transaction::Transaction;
 
 /// A row's values by column asked for; `None` for NULL.
 pub type Texts = Vec<Option<Vec<u8>>>;
@@ -73,17 +72,4 @@ pub async fn row_texts(client: &Client, table: &Table, key: &Row<'_>, columns: &
         .collect::<std::result::Result<Texts, tokio_postgres::Error>>()
         .map(Some)
         .map_err(doing())
-}
-
-impl Transaction<'_> {
-    /// As [`row_texts`], as this transaction sees the row.
-    ///
-    /// # Errors
-    /// As [`row_texts`].
-    pub async fn row_texts(&mut self, table: &Table, key: &Row<'_>, columns: &[ColumnId]) -> Result<Option<Texts>> {
-        let client = self.enter()?;
-        let texts = row_texts(&client, table, key, columns).await?;
-        self.leave();
-        Ok(texts)
-    }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use synapse_engine_apply::{MissingValues, Scope, Transaction, Values};
 use synapse_engine_identity::{Origin, RowId};
-use synapse_engine_plan::{Batch, Exact, Row, Step};
+use synapse_engine_plan::{Batch, Exact};
 use synapse_engine_replication::{Action, Event, Lane};
 use synapse_wal_types::Lsn;
 
@@ -36,20 +36,6 @@ impl Exactly {
             dropouts,
         }
     }
-}
-
-/// The row as it was called before its key changed in this batch.
-fn moved_from<'b, 'a>(batch: &'b Batch<'a>, row: RowId) -> Option<&'b Row<'a>> {
-    batch.steps.iter().find_map(|step| match step {
-        Step::Move { from, to, .. } if to.0 == row => Some(&from.1),
-        Step::Move { .. }
-        | Step::Delete(_)
-        | Step::Update(_)
-        | Step::Insert(_)
-        | Step::InsertKeyless { .. }
-        | Step::Keyless { .. }
-        | Step::Truncate { .. } => None,
-    })
 }
 
 impl Applier {
@@ -103,17 +89,16 @@ impl Applier {
             written => return Ok(written?),
         };
         let mut fetched = values::fetch(&self.shared, &missing).await?;
-        let gone = self.fill(transaction, round, &missing, &mut fetched).await?;
+        let gone = self.fill(round, &missing, &mut fetched).await?;
         let exacts: Vec<Exact<'a>> = exacts.into_iter().filter(|exact| !gone.contains(&exact.row)).collect();
         Ok(transaction.write(&exacts, &fetched.values(), round.scope).await?)
     }
 
-    /// Finds the values that no journal here holds. A row whose key changed keeps them under its old key; else the
-    /// update's own node has them. Answers with rows that are nowhere any more: whoever deleted them there had seen the
+    /// Finds the values that no journal here holds: the update's own node has them. What stands here under the old key of
+    /// a row whose key changed may be another: of a local write that the change had not seen. Answers with rows that are nowhere any more: whoever deleted them there had seen the
     /// update, and that delete is on its way.
     async fn fill(
         &self,
-        transaction: &mut Transaction<'_>,
         round: &Round<'_, '_>,
         missing: &[MissingValues],
         fetched: &mut values::FromJournals,
@@ -132,15 +117,7 @@ impl Applier {
             if columns.is_empty() {
                 continue;
             }
-            let texts = match moved_from(round.batch, lack.row) {
-                Some(old) => transaction.row_texts(table, old, &columns).await?,
-                None => None,
-            };
-            let texts = match texts {
-                Some(texts) => Some(texts),
-                None => values::ask(&self.shared, round.span.0, table, row, &columns).await?,
-            };
-            match texts {
+            match values::ask(&self.shared, round.span.0, table, row, &columns).await? {
                 Some(texts) => fetched.fill(lack, table.columns.len(), &columns, texts),
                 None => gone.push(lack.row),
             }
