@@ -47,8 +47,8 @@ test: ## The whole gate: check, all tests with real PostgreSQL, a short demo
 rings: ## Count the tests of each ring
 	@.ci/rings
 
-sim: ## Seeded simulation (SEEDS=n FROM=s); exit 1 and a one-line replay on failure
-	@cargo run --quiet --release -p synapse-engine-sim --bin sim -- --seeds $(SEEDS) --from $(FROM)
+sim: ## Seeded simulation (SEEDS=n FROM=s, FLAGS=… as a replay line says); exit 1 and a one-line replay on failure
+	@cargo run --quiet --release -p synapse-engine-sim --bin sim -- --seeds $(SEEDS) --from $(FROM) $(FLAGS)
 
 sim-mutants: ## Show that the simulation finds faults that are put in on purpose
 	@cargo run --quiet --release -p synapse-engine-sim --features mutants --bin sim -- --mutant all

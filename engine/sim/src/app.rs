@@ -21,7 +21,6 @@ pub(crate) struct Writer {
     pub(crate) nodes: u64,
     pub(crate) keys: u64,
     pub(crate) truncates: bool,
-    pub(crate) revivals: bool,
 }
 
 impl Writer {
@@ -47,6 +46,22 @@ impl Writer {
         script
     }
 
+    /// A delete of a row with a TOAST value, or an update that leaves that value alone and may outlive the delete: the
+    /// same row for everyone who comes out of the same lull.
+    pub(crate) fn duel(&self, lull: u64, rng: &mut Rng, fresh: &mut u64) -> VecDeque<Statement> {
+        let (table, key, guard) = (Table::Toast, 1 + lull % self.keys, None);
+        let strike = if rng.one_in(2) {
+            let keys = vec![key];
+            Statement::Delete { table, keys, guard }
+        } else {
+            let set = vec![(1, Some(value(fresh)))];
+            let targets = vec![Target { key, set }];
+            Statement::Update { table, targets, guard }
+        };
+        let commit = Statement::Commit(Durability::Flushed);
+        VecDeque::from([Statement::Begin, strike, commit])
+    }
+
     fn statement(&self, rng: &mut Rng, fresh: &mut u64, script: &mut VecDeque<Statement>) {
         let table = match rng.below(10) {
             0..=4 => Table::Plain,
@@ -67,8 +82,7 @@ impl Writer {
             script.push_back(Statement::Truncate { table });
             return;
         }
-        let kinds = if table == Table::Toast && !self.revivals { 8 } else { 10 };
-        match rng.below(kinds) {
+        match rng.below(10) {
             0..=2 => self.insert(table, rng, fresh, script),
             3..=7 => self.update(table, rng, fresh, script),
             8 => self.move_key(table, rng, fresh, script),
@@ -144,13 +158,17 @@ impl Writer {
         set(one, b);
     }
 
-    /// The key changes; the TOAST value is written anew, because its old one lies under the old key.
+    /// The key changes. A TOAST value that is not written anew stays behind under the old key: such a row takes a key
+    /// that no other row ever has, because what two writers of one key left behind is not resolved.
     fn move_key(&self, table: Table, rng: &mut Rng, fresh: &mut u64, script: &mut VecDeque<Statement>) {
-        let (from, to) = (self.key(table, rng), self.key(table, rng));
-        let mut set = vec![(0, Some(to)), (1, Some(value(fresh)))];
-        if table == Table::Toast {
+        let (from, mut to) = (self.key(table, rng), self.key(table, rng));
+        let mut set = vec![(1, Some(value(fresh)))];
+        if table == Table::Toast && rng.one_in(2) {
+            to = value(fresh);
+        } else if table == Table::Toast {
             set.push((2, Some(value(fresh))));
         }
+        set.push((0, Some(to)));
         let targets = vec![Target { key: from, set }];
         script.push_back(Statement::Update {
             table,

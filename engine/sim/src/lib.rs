@@ -33,7 +33,7 @@ mod violation;
 mod workload;
 mod world;
 
-pub use options::{Options, Report};
+pub use options::{Options, Report, WrongFlag};
 pub use run::run;
 pub use violation::{Law, Violation};
 

@@ -7,6 +7,7 @@ use synapse_engine_identity::Origin;
 use synapse_engine_replication::Heartbeat;
 use synapse_wal_types::Lsn;
 
+use crate::postgres::{Row, Table};
 use crate::rng::Rng;
 use crate::schedule::Micros;
 
@@ -23,6 +24,10 @@ pub(crate) enum Message {
     Have(Vec<(Origin, Lsn)>),
     /// The sender lacks transactions of `origin` after this.
     Fetch { origin: Origin, after: Lsn },
+    /// The sender lacks values of a row that comes back whole.
+    Ask { id: u64, table: Table, key: u64 },
+    /// The row as it is at the sender, if it is there.
+    Told { id: u64, row: Option<Row> },
 }
 
 /// One direction between two nodes.

@@ -17,8 +17,9 @@ pub struct Options {
     pub faults: bool,
     /// TRUNCATE among the applications' statements.
     pub truncates: bool,
-    /// Deletes and key changes in the TOAST table, beside updates that leave the large value alone and may outlive them.
-    pub revivals: bool,
+    /// Inserts, too, whose commit is read long before it is visible, as with synchronous replication. The kernel does not
+    /// stand these: a delete that is applied in between finds no row, and nothing looks again.
+    pub late_inserts: bool,
     /// Keep a record of what happened, for a person: see `Violation::trace`.
     pub trace: bool,
 }
@@ -32,9 +33,74 @@ impl Default for Options {
             registers_max: 8,
             faults: true,
             truncates: true,
-            revivals: false,
+            late_inserts: false,
             trace: false,
         }
+    }
+}
+
+/// A word that no run understands, or a number that it cannot have.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{word} {wrong}")]
+pub struct WrongFlag {
+    word: String,
+    wrong: &'static str,
+}
+
+impl Options {
+    /// Every flag that [`Self::flag`] reads.
+    pub const FLAGS: &str =
+        "[--nodes N] [--transactions N] [--keys N] [--registers N] [--no-faults] [--no-truncates] [--late-inserts]";
+
+    /// Takes one flag, with its number from `words` where it has one. Answers whether it is a flag of a run.
+    ///
+    /// # Errors
+    /// When its number is missing or out of bounds.
+    pub fn flag(&mut self, word: &str, words: &mut impl Iterator<Item = String>) -> Result<bool, WrongFlag> {
+        let mut number = |low: u64, high: u64, wrong: &'static str| {
+            let number = words.next().and_then(|text| text.parse::<u64>().ok());
+            let found = number.filter(|number| (low..=high).contains(number));
+            let word = word.to_owned();
+            found.ok_or(WrongFlag { word, wrong })
+        };
+        let some = "wants a number above 0";
+        match word {
+            "--nodes" => self.nodes = usize::try_from(number(2, 5, "wants 2 to 5")?).ok(),
+            "--transactions" => self.transactions = number(1, u64::MAX, some)?,
+            "--keys" => self.keys = number(1, u64::MAX, some)?,
+            "--registers" => self.registers_max = usize::try_from(number(1, u64::MAX, some)?).unwrap_or(usize::MAX),
+            "--no-faults" => self.faults = false,
+            "--no-truncates" => self.truncates = false,
+            "--late-inserts" => self.late_inserts = true,
+            _ => return Ok(false),
+        }
+        Ok(true)
+    }
+
+    /// The flags that make these options of the default ones: what a replay has to be given.
+    #[must_use]
+    pub fn flags(&self) -> String {
+        let Options {
+            nodes,
+            transactions,
+            keys,
+            registers_max,
+            faults,
+            truncates,
+            late_inserts,
+            trace: _,
+        } = self;
+        let usual = Options::default();
+        let flags = [
+            nodes.filter(|_| *nodes != usual.nodes).map(|n| format!("--nodes {n}")),
+            (*transactions != usual.transactions).then(|| format!("--transactions {transactions}")),
+            (*keys != usual.keys).then(|| format!("--keys {keys}")),
+            (*registers_max != usual.registers_max).then(|| format!("--registers {registers_max}")),
+            (*faults != usual.faults).then(|| "--no-faults".to_owned()),
+            (*truncates != usual.truncates).then(|| "--no-truncates".to_owned()),
+            (*late_inserts != usual.late_inserts).then(|| "--late-inserts".to_owned()),
+        ];
+        flags.into_iter().flatten().collect::<Vec<_>>().join(" ")
     }
 }
 

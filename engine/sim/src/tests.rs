@@ -43,6 +43,7 @@ fn every_law_holds_in_the_first_seeds_and_the_interesting_paths_are_taken() {
         "held",
         "pruned",
         "wild clocks",
+        "values asked for",
     ];
     for what in taken {
         assert!(report.count(what) > 0, "no seed came by {what:?}");
@@ -128,8 +129,9 @@ fn a_seed_is_a_whole_run() {
 
 #[test]
 fn a_violation_says_how_to_see_it_again() {
-    let violation = crate::Violation {
+    let mut violation = crate::Violation {
         seed: 7,
+        flags: String::new(),
         law: Law::NothingWaitsForEver,
         at_micros: 1_000_002,
         what: "n1 waits".to_owned(),
@@ -139,6 +141,32 @@ fn a_violation_says_how_to_see_it_again() {
     assert!(text.contains("nothing waits for ever"), "{text}");
     assert!(text.contains("virtual time 1.000002 s"), "{text}");
     assert!(text.ends_with("replay: make sim SEEDS=1 FROM=7"), "{text}");
+    violation.flags = "--keys 2 --no-faults".to_owned();
+    let text = violation.to_string();
+    assert!(text.ends_with("FROM=7 FLAGS='--keys 2 --no-faults'"), "{text}");
+}
+
+#[test]
+fn the_flags_of_a_replay_make_the_same_world() {
+    let unusual = Options {
+        nodes: Some(4),
+        transactions: 3,
+        keys: 2,
+        registers_max: 1,
+        faults: false,
+        truncates: false,
+        late_inserts: true,
+        trace: false,
+    };
+    for options in [Options::default(), unusual] {
+        let text = options.flags();
+        let mut words = text.split_whitespace().map(str::to_owned);
+        let mut again = Options::default();
+        while let Some(word) = words.next() {
+            assert_eq!(again.flag(&word, &mut words), Ok(true), "{text}");
+        }
+        assert_eq!(again, options, "{text}");
+    }
 }
 
 macro_rules! long_parts {

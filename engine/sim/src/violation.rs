@@ -56,13 +56,16 @@ impl fmt::Display for Law {
 /// A run broke a law.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "law broken: {law}\n  seed {seed}, virtual time {}.{:06} s\n  {what}\n  replay: make sim SEEDS=1 FROM={seed}",
+    "law broken: {law}\n  seed {seed}, virtual time {}.{:06} s\n  {what}\n  replay: make sim SEEDS=1 FROM={seed}{}",
     at_micros / 1_000_000,
-    at_micros % 1_000_000
+    at_micros % 1_000_000,
+    if flags.is_empty() { String::new() } else { format!(" FLAGS='{flags}'") }
 )]
 pub struct Violation {
     /// The run.
     pub seed: u64,
+    /// What its world was made of, other than by default.
+    pub flags: String,
     /// Which law.
     pub law: Law,
     /// Virtual microseconds since the run began.

@@ -4,7 +4,14 @@ use synapse_wal_types::Lsn;
 
 use crate::node::Owner;
 use crate::postgres::{Answer, Kind, SqlState, Statement};
+use crate::schedule::Micros;
 use crate::world::{Event, World};
+
+/// So often an application goes quiet between two transactions, until all those that did go on at once: by then what
+/// they wrote may be stable, and is in no register any more when several of them change it.
+const LULL_ONE_IN: u64 = 4;
+const LULL_ENDS_EVERY: Micros = 800_000;
+const LULL_LEFT_WITHIN: Micros = 3_000;
 
 impl World {
     /// An application's session goes on: its next statement, its next transaction, or its end.
@@ -12,7 +19,7 @@ impl World {
         if !self.nodes[node].server_up {
             return;
         }
-        let writer = self.writer(node);
+        let (writer, now) = (self.writer(node), self.now());
         let n = &mut self.nodes[node];
         let state = &mut n.apps[app];
         let session = *state.session.get_or_insert_with(|| n.server.connect(Kind::Application));
@@ -25,7 +32,12 @@ impl World {
                 return;
             }
             state.remaining -= 1;
-            state.script = writer.transaction(&mut self.rng, &mut self.fresh);
+            let (lull, since) = (now / LULL_ENDS_EVERY, now % LULL_ENDS_EVERY);
+            state.script = if lull > 0 && since <= LULL_LEFT_WITHIN && self.rng.percent(75) {
+                writer.duel(lull, &mut self.rng, &mut self.fresh)
+            } else {
+                writer.transaction(&mut self.rng, &mut self.fresh)
+            };
         }
         if let Some(statement) = state.script.pop_front() {
             self.submit(node, session, statement);
@@ -41,7 +53,9 @@ impl World {
             script.push_back(Statement::Rollback);
         }
         let between = script.is_empty();
-        let delay = if between {
+        let delay = if between && self.rng.one_in(LULL_ONE_IN) && !self.calm {
+            LULL_ENDS_EVERY - self.now() % LULL_ENDS_EVERY + self.rng.between(0, LULL_LEFT_WITHIN)
+        } else if between {
             self.rng.latency(idle)
         } else if self.rng.one_in(25) && !self.calm {
             self.rng.between(1_000, 120_000)

@@ -72,6 +72,12 @@ pub(crate) enum Event {
         run: u32,
         barrier: u64,
     },
+    /// A peer that was asked for values has not answered.
+    Unanswered {
+        node: usize,
+        run: u32,
+        ask: u64,
+    },
     /// The server sees that a client is gone.
     Orphan {
         node: usize,
@@ -133,6 +139,7 @@ impl World {
             let temper = Temper {
                 failures_per_mille: if unruly { rng.below(12) } else { 0 },
                 late_percent: rng.below(8),
+                late_inserts: options.late_inserts,
             };
             let apps = (0..rng.between(2, 3)).map(|_| App {
                 session: None,
@@ -211,6 +218,7 @@ impl World {
         if self.broken.is_none() {
             self.broken = Some(Violation {
                 seed: self.seed,
+                flags: self.options.flags(),
                 law,
                 at_micros: self.now(),
                 what,
@@ -230,7 +238,6 @@ impl World {
             nodes: self.nodes.len() as u64,
             keys: self.options.keys,
             truncates: self.options.truncates,
-            revivals: self.options.revivals,
         }
     }
 
@@ -264,6 +271,7 @@ impl World {
             Event::BarrierTimeout { node, run, barrier } if self.nodes[node].run == run => {
                 self.barrier_times_out(node, barrier);
             }
+            Event::Unanswered { node, run, ask } if self.nodes[node].run == run => self.unanswered(node, ask),
             Event::Orphan { node, life, session } if self.nodes[node].life == life => self.orphan_ends(node, session),
             Event::Arrive {
                 from,
@@ -284,6 +292,7 @@ impl World {
             | Event::Synced { .. }
             | Event::Work { .. }
             | Event::BarrierTimeout { .. }
+            | Event::Unanswered { .. }
             | Event::Orphan { .. }
             | Event::Look => {}
         }

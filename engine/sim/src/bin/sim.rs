@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use synapse_engine_sim::{Options, Report, Violation, run};
 
-const USAGE: &str = "usage: sim [--seeds N] [--from S] [--nodes N] [--revivals] [--trace] [--mutant NAME|all]";
+const USAGE: &str = "usage: sim [--seeds N] [--from S] [--trace] [--mutant NAME|all]";
 
 /// Seeds in which a mutant has to be noticed.
 #[cfg(feature = "mutants")]
@@ -23,7 +23,7 @@ fn main() -> ExitCode {
     let asked = match parse(std::env::args().skip(1)) {
         Ok(asked) => asked,
         Err(what) => {
-            eprintln!("{what}\n{USAGE}");
+            eprintln!("{what}\n{USAGE} {}", Options::FLAGS);
             return ExitCode::from(2);
         }
     };
@@ -41,6 +41,13 @@ fn parse(mut words: impl Iterator<Item = String>) -> Result<Asked, String> {
         mutant: None,
     };
     while let Some(word) = words.next() {
+        if asked
+            .options
+            .flag(&word, &mut words)
+            .map_err(|error| error.to_string())?
+        {
+            continue;
+        }
         let mut number = || -> Result<u64, String> {
             let text = words.next().ok_or_else(|| format!("{word} wants a number"))?;
             text.parse().map_err(|_| format!("{word} wants a number, not {text:?}"))
@@ -48,11 +55,6 @@ fn parse(mut words: impl Iterator<Item = String>) -> Result<Asked, String> {
         match word.as_str() {
             "--seeds" => asked.seeds = number()?,
             "--from" => asked.from = number()?,
-            "--nodes" => {
-                let nodes = usize::try_from(number()?).ok().filter(|nodes| (2..=5).contains(nodes));
-                asked.options.nodes = Some(nodes.ok_or("--nodes wants 2 to 5")?);
-            }
-            "--revivals" => asked.options.revivals = true,
             "--trace" => asked.options.trace = true,
             "--mutant" => asked.mutant = Some(words.next().ok_or("--mutant wants a name, or all")?),
             other => return Err(format!("unknown argument {other:?}")),

@@ -38,7 +38,7 @@ impl World {
                 let again = std::mem::take(&mut job.again);
                 self.advance(node, LaneEvent::Written(again));
             }
-            Stage::TablesBarrier(_) | Stage::Barrier(_) | Stage::Committing | Stage::RollingBack => {}
+            Stage::TablesBarrier(_) | Stage::Barrier(_) | Stage::Asking | Stage::Committing | Stage::RollingBack => {}
         }
     }
 
@@ -143,6 +143,7 @@ impl World {
                     Stage::LockingTables
                     | Stage::TablesBarrier(_)
                     | Stage::Barrier(_)
+                    | Stage::Asking
                     | Stage::Committing
                     | Stage::RollingBack => {}
                 }
@@ -207,6 +208,7 @@ impl World {
             | Stage::LockingTables
             | Stage::Executing
             | Stage::LockingRows
+            | Stage::Asking
             | Stage::Writing
             | Stage::Committing
             | Stage::RollingBack => {}

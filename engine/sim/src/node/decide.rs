@@ -48,6 +48,9 @@ impl World {
             rows: BTreeMap::new(),
             present: BTreeMap::new(),
             again: Vec::new(),
+            resolved: Vec::new(),
+            asked: BTreeMap::new(),
+            told: BTreeMap::new(),
         };
         if tables.is_empty() {
             if !self.decide(node, &mut job) {

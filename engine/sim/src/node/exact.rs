@@ -18,9 +18,42 @@ impl World {
         let Some(mut job) = self.daemon(node).and_then(|daemon| daemon.job.take()) else {
             return;
         };
+        let resolved = rows
+            .iter()
+            .filter_map(|row| Some((*row, self.resolve(node, &job, *row)?)));
+        job.resolved = resolved.collect();
+        job.asked.clear();
+        job.told.clear();
+        let lacks = |(row, write): &(RowId, ExactWrite)| lacks_values(write) && !job.present.contains_key(row);
+        let lacking: Vec<RowId> = job.resolved.iter().filter(|r| lacks(r)).map(|(row, _)| *row).collect();
+        if let Some(daemon) = self.daemon(node) {
+            daemon.job = Some(job);
+        }
+        if lacking.is_empty() {
+            self.write_resolved(node);
+        } else {
+            self.ask(node, &lacking);
+        }
+    }
+
+    fn resolve(&mut self, node: usize, job: &Job, row: RowId) -> Option<ExactWrite> {
+        let values: Row<'_> = job.rows.get(&row)?.iter().map(Kept::value).collect();
+        let described = self.catalog.find(self.relations.of(table_of(row.table)))?;
+        let mut batch = Batch::default();
+        batch.rows.insert(row, (described, values));
+        let span = (job.origin, job.first, job.last);
+        let registers = self.nodes[node].daemon.as_mut()?.kernel.registers_mut();
+        Exact::of(registers, &batch, span, row).map(|exact| exact.write)
+    }
+
+    /// Everything is there that locked rows need.
+    pub(super) fn write_resolved(&mut self, node: usize) {
+        let Some(mut job) = self.daemon(node).and_then(|daemon| daemon.job.take()) else {
+            return;
+        };
         job.stage = Stage::Writing;
-        for row in rows {
-            if let Some(piece) = self.exact(node, &job, *row) {
+        for (row, write) in std::mem::take(&mut job.resolved) {
+            if let Some(piece) = self.exact(node, &job, row, &write) {
                 job.script.push_back(piece);
             }
         }
@@ -31,37 +64,19 @@ impl World {
     }
 
     /// The statement that makes a row what it should be, if it is not.
-    fn exact(&mut self, node: usize, job: &Job, row: RowId) -> Option<Piece> {
-        let Job {
-            rows,
-            kind,
-            origin,
-            first,
-            last,
-            present,
-            ..
-        } = job;
-        let values: Row<'_> = rows.get(&row)?.iter().map(Kept::value).collect();
-        let table = table_of(row.table);
-        let described = self.catalog.find(self.relations.of(table))?;
-        let mut batch = Batch::default();
-        batch.rows.insert(row, (described, values));
-        let key = job.key(row);
-        let daemon = self.nodes[node].daemon.as_mut()?;
-        let exact = Exact::of(daemon.kernel.registers_mut(), &batch, (*origin, *first, *last), row)?;
-        let (won, others, unknown) = match exact.write {
+    fn exact(&mut self, node: usize, job: &Job, row: RowId, write: &ExactWrite) -> Option<Piece> {
+        let (table, key) = (table_of(row.table), job.key(row));
+        let there = job.present.contains_key(&row);
+        let (won, others, unknown) = match write {
             ExactWrite::Nothing => return None,
-            ExactWrite::Delete if present.contains_key(&row) => {
-                return Some(Piece::plain(delete(table, vec![key], None)));
-            }
-            ExactWrite::Delete => return None,
+            ExactWrite::Delete => return there.then(|| Piece::plain(delete(table, vec![key], None))),
             ExactWrite::Live { won, others, unknown } => (won, others, unknown),
         };
         let column = |id: &ColumnId| usize::from(id.0);
-        let carried = |id: &ColumnId| datum(exact.values[column(id)]).expect("what was won is carried");
+        let values = job.rows.get(&row)?;
+        let carried = |id: &ColumnId| datum(values[column(id)].value()).expect("what was won is carried");
         let mut set: Vec<(usize, Datum)> = won.iter().map(|id| (column(id), carried(id))).collect();
-        let there = present.contains_key(&row);
-        if !there || matches!(kind, MarkerKind::Recheck { .. }) {
+        if !there || matches!(job.kind, MarkerKind::Recheck { .. }) {
             for (txn, id) in others
                 .iter()
                 .flat_map(|(txn, columns)| columns.iter().map(|id| (*txn, *id)))
@@ -77,7 +92,11 @@ impl World {
             let targets = vec![Target { key, set }];
             return (!targets[0].set.is_empty()).then(|| Piece::plain(update(table, targets, None)));
         }
-        self.report.add("columns that nobody has", unknown.len());
+        if !unknown.is_empty() {
+            // A row that is nowhere any more: whoever deleted it there had seen the update, and that is on its way.
+            let told = job.told.get(&row)?.as_ref()?;
+            set.extend(unknown.iter().map(|id| (column(id), told[column(id)])));
+        }
         let mut new = vec![None; table.columns().len()];
         new[0] = Some(key);
         for (at, value) in set {
@@ -112,5 +131,13 @@ impl World {
             }
         }
         found
+    }
+}
+
+/// Whether values are missing when the row is not there.
+fn lacks_values(write: &ExactWrite) -> bool {
+    match write {
+        ExactWrite::Nothing | ExactWrite::Delete => false,
+        ExactWrite::Live { unknown, .. } => !unknown.is_empty(),
     }
 }

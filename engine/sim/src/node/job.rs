@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use synapse_engine_change::{Block, Value};
 use synapse_engine_identity::{Hlc, Origin, RowId, Stamp};
-use synapse_engine_plan::{Batch, Row};
+use synapse_engine_plan::{Batch, ExactWrite, Row};
 use synapse_engine_replication::{Decided, Lane, Marker, MarkerKind};
 use synapse_wal_types::{Lsn, Xid};
 
@@ -22,6 +22,8 @@ pub(crate) enum Stage {
     Executing,
     LockingRows,
     Barrier(u64),
+    /// Values of rows that come back whole are asked of the update's own node.
+    Asking,
     Writing,
     Committing,
     RollingBack,
@@ -63,6 +65,12 @@ pub(crate) struct Job {
     /// Rows that were there when they were locked.
     pub(crate) present: BTreeMap<RowId, postgres::Row>,
     pub(crate) again: Vec<RowId>,
+    /// What locked rows are to become.
+    pub(crate) resolved: Vec<(RowId, ExactWrite)>,
+    /// Rows that a peer was asked for, by the number of the question.
+    pub(crate) asked: BTreeMap<u64, RowId>,
+    /// What it answered: nothing, when the row is not there any more.
+    pub(crate) told: BTreeMap<RowId, Option<postgres::Row>>,
 }
 
 impl Piece {

@@ -64,6 +64,7 @@ impl World {
             barrier,
             job: None,
             next_barrier: 1 + u64::from(run) * 1_000_000,
+            next_ask: 1 + u64::from(run) * 1_000_000,
             syncing: false,
             stamped: None,
             rechecked: Vec::new(),

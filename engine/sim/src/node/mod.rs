@@ -1,6 +1,7 @@
 //! One node: a server, a disk, and the thin shell that runs the kernel between them.
 
 mod apply;
+mod ask;
 mod capture;
 mod decide;
 mod deliver;
@@ -68,6 +69,7 @@ pub(crate) struct Daemon {
     pub(crate) barrier: SessionId,
     pub(crate) job: Option<Job>,
     pub(crate) next_barrier: u64,
+    pub(crate) next_ask: u64,
     pub(crate) syncing: bool,
     /// A local transaction whose stamp depends on more than the stream: capture waits until it is durable.
     pub(crate) stamped: Option<Rc<Block>>,

@@ -15,7 +15,7 @@ const FETCH_MAX: usize = 20;
 
 impl World {
     /// Sends something, if the link is up; it arrives in order, if the link stays up.
-    fn send(&mut self, from: usize, to: usize, message: Message) {
+    pub(super) fn send(&mut self, from: usize, to: usize, message: Message) {
         let now = self.now();
         let link = &mut self.links[from][to];
         if !link.up {
@@ -83,6 +83,8 @@ impl World {
                     }
                 }
             }
+            Message::Ask { id, table, key } => self.asked(to, from, id, (table, key)),
+            Message::Told { id, row } => self.told(to, id, row),
             Message::Fetch { origin, after } => {
                 let Some(log) = self.nodes[to].disk.logs.get(&origin) else {
                     return;

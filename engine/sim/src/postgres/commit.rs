@@ -46,6 +46,7 @@ impl Server {
                 }
                 running.stage = Stage::Durable(end);
                 let late = self.session(id).kind == Kind::Application && rng.percent(self.temper.late_percent);
+                let late = late && (self.temper.late_inserts || !self.wal.inserts(end));
                 Step::Again(if late {
                     rng.between(1_000, 40_000)
                 } else {

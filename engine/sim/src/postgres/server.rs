@@ -27,6 +27,8 @@ pub(crate) struct Temper {
     /// Of 100 application commits, this many wait for long between record and visibility, as with synchronous
     /// replication.
     pub(crate) late_percent: u64,
+    /// Those that inserted a row as well.
+    pub(crate) late_inserts: bool,
 }
 
 /// A row version that a guarded statement has replaced.
@@ -156,6 +158,13 @@ impl Server {
             .collect();
         rows.sort_unstable();
         rows
+    }
+
+    /// The row with this key that a new snapshot sees.
+    pub(crate) fn row(&self, table: Table, key: u64) -> Option<Row> {
+        let heap = &self.heaps[table.index()];
+        let at = heap.seen(key, &self.xacts, &self.xacts.snapshot(), None)?;
+        Some(heap.version(at).row.clone())
     }
 
     pub(crate) fn session(&mut self, id: SessionId) -> &mut Session {
