@@ -70,12 +70,7 @@ impl Writer {
             _ => Table::Keyless,
         };
         if table == Table::Keyless {
-            let rows = vec![vec![Some(value(fresh)), Some(self.node)]];
-            script.push_back(Statement::Insert {
-                table,
-                rows,
-                on_conflict: OnConflict::Fail,
-            });
+            script.push_back(self.keyless(rng));
             return;
         }
         if table == Table::Plain && self.truncates && rng.one_in(40) {
@@ -94,6 +89,25 @@ impl Writer {
                     guard: None,
                 });
             }
+        }
+    }
+
+    /// Rows of a table without a key come from a few values, so that several are equal.
+    fn keyless(&self, rng: &mut Rng) -> Statement {
+        let table = Table::Keyless;
+        let row = |rng: &mut Rng| vec![Some(1 + rng.below(self.keys)), Some(rng.below(2))];
+        match rng.below(10) {
+            0..=5 => Statement::Insert {
+                table,
+                rows: (0..rng.between(1, 2)).map(|_| row(rng)).collect(),
+                on_conflict: OnConflict::Fail,
+            },
+            6 | 7 => Statement::UpdateEqual {
+                table,
+                old: row(rng),
+                new: row(rng),
+            },
+            _ => Statement::DeleteEqual { table, row: row(rng) },
         }
     }
 

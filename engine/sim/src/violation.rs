@@ -21,6 +21,8 @@ pub enum Law {
     NoUnreadValueIsReplaced,
     /// Confirmed positions never pass durable ones, nor durable ones captured ones.
     ConfirmedDurableCaptured,
+    /// Of a table without a key every insert is applied, and every update or delete takes one equal row or none.
+    AKeylessChangeTakesOneRow,
     /// What is kept in memory is bounded by configuration.
     MemoryIsBounded,
     /// A cluster without writes forgets every register.
@@ -44,6 +46,7 @@ impl fmt::Display for Law {
             Law::NoLocalValueVanishes => "no local value vanishes unresolved",
             Law::NoUnreadValueIsReplaced => "no unread local value is replaced",
             Law::ConfirmedDurableCaptured => "confirmed <= durable <= captured",
+            Law::AKeylessChangeTakesOneRow => "a change without a key takes one equal row or none",
             Law::MemoryIsBounded => "memory is bounded",
             Law::AnIdleClusterBecomesStable => "an idle cluster becomes stable",
             Law::NothingWaitsForEver => "nothing waits for ever",

@@ -3,6 +3,7 @@
 mod causal_order;
 mod convergence;
 mod exactly_once;
+mod keyless;
 mod no_conflict;
 mod no_echo;
 mod no_local_value_vanishes;
@@ -19,12 +20,13 @@ use crate::world::World;
 type Check = fn(&World, &Truth) -> Result<(), String>;
 
 /// Checked in this order: what is more basic first.
-const LAWS: [(Law, Check); 7] = [
+const LAWS: [(Law, Check); 8] = [
     (Law::NoEcho, no_echo::check),
     (Law::AStampNeverChanges, stamps::check),
     (Law::ExactlyOnce, exactly_once::check),
     (Law::CausalOrder, causal_order::check),
     (Law::NoLocalValueVanishes, no_local_value_vanishes::check),
+    (Law::AKeylessChangeTakesOneRow, keyless::check),
     (Law::Convergence, convergence::check),
     (Law::AnUpdateThatSawTheOtherIsNoConflict, no_conflict::check),
 ];

@@ -27,7 +27,8 @@ pub(crate) struct Local {
     pub(crate) context: Context,
     pub(crate) writes: BTreeMap<Place, Net>,
     pub(crate) truncated: Vec<Table>,
-    pub(crate) keyless: Vec<Row>,
+    /// What it did to the table without a key, in order.
+    pub(crate) keyless: Vec<Effect>,
 }
 
 /// One transaction of a log.
@@ -141,6 +142,16 @@ impl Truth {
         self.locals.values().flat_map(|local| local.writes.keys().copied())
     }
 
+    /// The rows of the table without a key, which converges as long as nobody updates or deletes any.
+    pub(crate) fn keyless(&self) -> Option<Vec<Row>> {
+        let effects = self.locals.values().flat_map(|local| &local.keyless);
+        let row = |effect: &Effect| match effect {
+            Effect::Insert { new } => Some(new.clone()),
+            Effect::Update { .. } | Effect::Delete { .. } | Effect::Truncate => None,
+        };
+        effects.map(row).collect()
+    }
+
     /// Whether neither transaction saw the other.
     pub(crate) fn concurrent(&self, a: TxnId, b: TxnId) -> bool {
         let (Some(one), Some(other)) = (self.locals.get(&a), self.locals.get(&b)) else {
@@ -177,8 +188,9 @@ fn local(commit: &Commit, stamp: Stamp, context: Context) -> Local {
                     net.lives = false;
                 }
             }
-            Effect::Insert { new } if !table.keyed() => local.keyless.push(new.clone()),
-            Effect::Update { .. } | Effect::Delete { .. } if !table.keyed() => {}
+            Effect::Insert { .. } | Effect::Update { .. } | Effect::Delete { .. } if !table.keyed() => {
+                local.keyless.push(effect.clone());
+            }
             Effect::Insert { new } => {
                 local.writes.insert(place(*table, new), whole(new));
             }

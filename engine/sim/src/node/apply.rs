@@ -128,6 +128,11 @@ impl World {
             }
             (Ok(answer), stage) => {
                 let Some(piece) = job.running.take() else { return };
+                let equal = matches!(
+                    piece.statement,
+                    Statement::DeleteEqual { .. } | Statement::UpdateEqual { .. }
+                );
+                let none = equal && answer.count == 0;
                 let missed = piece.rows.iter().filter(|(key, _)| !answer.keys.contains(key));
                 let missed: Vec<RowId> = missed.flat_map(|(_, rows)| rows.iter().copied()).collect();
                 match stage {
@@ -150,6 +155,7 @@ impl World {
                 if stage == Stage::Executing {
                     let met = piece.rows.len();
                     self.report.add("guarded", met);
+                    self.report.add("no equal row", usize::from(none));
                 }
             }
         }
