@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
 
-use synapse_engine_change::Block;
+use synapse_engine_change::{Block, ChangeSet};
 use synapse_engine_identity::{Origin, RowId};
 use synapse_engine_plan::{Batch, Builder, Order};
 use synapse_engine_replication::{Decided, Lane, MarkerKind};
@@ -78,9 +78,15 @@ impl World {
             MarkerKind::Batch => Builder::new(order),
             MarkerKind::Recheck { .. } => Builder::recheck(),
         };
-        let blocks = job.blocks.clone();
-        for block in &blocks {
-            if let Err(error) = builder.add(&mut daemon.kernel, &self.catalog, block, 0) {
+        // Where capture closes a block depends on how fast transactions come: a batch may begin and end anywhere in one.
+        let cut = self.rng.index(job.blocks.len() + 1);
+        let (head, tail) = job.blocks.split_at(cut);
+        let blocks = [together(job.origin, head), together(job.origin, tail)];
+        for (block, at) in blocks
+            .iter()
+            .flat_map(|b| (0..b.transactions.len()).map(move |at| (b, at)))
+        {
+            if let Err(error) = builder.add(&mut daemon.kernel, &self.catalog, block, at) {
                 self.violate(Law::NoError, format!("plan: {error}"));
                 return false;
             }
@@ -168,5 +174,26 @@ impl World {
             }
         };
         Table::ALL.into_iter().map(keys).collect()
+    }
+}
+
+/// Consecutive transactions of an origin in one block.
+fn together(origin: Origin, blocks: &[Rc<Block>]) -> Block {
+    let (mut transactions, mut changes) = (Vec::new(), ChangeSet::new());
+    for block in blocks {
+        for transaction in &block.transactions {
+            let first = changes.len();
+            changes
+                .extend_from(&block.changes, transaction.changes.clone(), |_| true)
+                .expect("a few simulated transactions are small");
+            let mut moved = transaction.clone();
+            moved.changes = first..changes.len();
+            transactions.push(moved);
+        }
+    }
+    Block {
+        origin,
+        transactions,
+        changes,
     }
 }
