@@ -44,6 +44,7 @@ mod program;
 mod recvlogical;
 
 mod measure;
+mod meter;
 mod report;
 mod statistics;
 

@@ -69,3 +69,15 @@ impl Options {
         self.report.clone().unwrap_or_else(default)
     }
 }
+
+/// The sides of a round with the server alone among them, each time at another place: what comes first is not always
+/// the same.
+pub(crate) fn with_alone(mut sides: Vec<Side>, round: u32) -> Vec<Side> {
+    let places = sides.len() + 1;
+    let place = usize::try_from(round).unwrap_or(0) % places;
+    sides.insert(place, Side::Alone);
+    sides
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,7 @@
 //! Sessions over TCP, as applications have them.
 
 use anyhow::Context;
+use synapse_wal_types::Lsn;
 use tokio_postgres::{Client, Config, NoTls};
 
 /// The database of every cluster.
@@ -41,4 +42,11 @@ pub(crate) async fn value(client: &Client, sql: &str) -> anyhow::Result<String> 
         .await
         .with_context(|| format!("cannot run {sql}"))?;
     row.try_get(0).with_context(|| format!("{sql} returns no text"))
+}
+
+/// Where the server's log ends now: after everything that is committed.
+pub(crate) async fn log_end(client: &Client) -> anyhow::Result<Lsn> {
+    let position = value(client, "SELECT pg_current_wal_insert_lsn()::text").await?;
+    let parsed = position.parse();
+    parsed.map_err(|_| anyhow::anyhow!("{position} is no log position"))
 }

@@ -7,6 +7,7 @@ use synapse_wal_types::Lsn;
 
 use crate::cluster::{self, CATCH_UP_MAX, Cluster, LOOK_EVERY};
 use crate::measure::{Metric, Outcome, Side, micros_each};
+use crate::meter::{Cost, Meter};
 use crate::pgbench::{self, Commit, Length, Load, Pace};
 use crate::run::{Session, say};
 use crate::sql;
@@ -29,15 +30,6 @@ enum Waits {
     Journal,
     /// The publisher's server has it: the publisher's daemon was down.
     Slot,
-}
-
-/// What one run cost.
-#[derive(Clone, Copy, Debug)]
-struct Cost {
-    wall: Duration,
-    subscriber: Duration,
-    publisher: Duration,
-    daemons: Duration,
 }
 
 pub(super) async fn measure(session: &Session<'_>) -> anyhow::Result<Outcome> {
@@ -143,7 +135,7 @@ async fn ours(
     let started = async { start.await.context("cannot start the daemon") };
     let (applied, ()) = tokio::try_join!(applied, started)?;
     let cost = Cost {
-        wall: applied - meter.started,
+        wall: applied - meter.started(),
         ..meter.stop(cluster)?
     };
     cluster.check_equal().await?;
@@ -172,38 +164,6 @@ async fn load(session: &Session<'_>, cluster: &Cluster, label: &str, count: u32)
         summary.transactions
     );
     let client = sql::connect(source.port, sql::DATABASE).await?;
-    let position = sql::value(&client, "SELECT pg_current_wal_insert_lsn()::text").await?;
-    let position = position
-        .parse()
-        .map_err(|_| anyhow::anyhow!("{position} is no log position"))?;
+    let position = sql::log_end(&client).await?;
     Ok((Writer::connect(source.port).await?.write().await?, position))
-}
-
-/// Processor times at the start.
-struct Meter {
-    started: Instant,
-    servers: [Duration; 2],
-    daemons: Duration,
-}
-
-impl Meter {
-    fn start(cluster: &Cluster) -> anyhow::Result<Meter> {
-        let servers = [cluster.server_cpu(0)?, cluster.server_cpu(1)?];
-        let daemons = cluster.daemons_cpu()?;
-        Ok(Meter {
-            started: Instant::now(),
-            servers,
-            daemons,
-        })
-    }
-
-    fn stop(&self, cluster: &Cluster) -> anyhow::Result<Cost> {
-        let [publisher, subscriber] = self.servers;
-        Ok(Cost {
-            wall: self.started.elapsed(),
-            publisher: cluster.server_cpu(0)?.saturating_sub(publisher),
-            subscriber: cluster.server_cpu(1)?.saturating_sub(subscriber),
-            daemons: cluster.daemons_cpu()?.saturating_sub(self.daemons),
-        })
-    }
 }

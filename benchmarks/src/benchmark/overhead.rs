@@ -8,6 +8,7 @@ use tokio::time::Instant;
 use crate::cluster::{self, Cluster};
 use crate::measure::{Metric, Outcome, Side};
 use crate::native::publish;
+use crate::options::with_alone;
 use crate::pgbench::{self, Commit, Length, Load, Pace, Summary};
 use crate::plain::PlainServer;
 use crate::run::{Session, say};
@@ -38,7 +39,7 @@ pub(super) async fn measure(session: &Session<'_>) -> anyhow::Result<Outcome> {
     }
     for round in 0..session.options.rounds() {
         let mut rates = Vec::new();
-        for side in order(session.options.sides(round), round) {
+        for side in with_alone(session.options.sides(round), round) {
             let tps = match (side, &ours) {
                 (Side::Ours, Some(cluster)) => held(session, cluster, round).await?,
                 (Side::Native | Side::Alone, _) | (Side::Ours, None) => run(session, &plain, round, side).await?.tps,
@@ -53,15 +54,6 @@ pub(super) async fn measure(session: &Session<'_>) -> anyhow::Result<Outcome> {
         }
     }
     Ok(outcome)
-}
-
-/// The sides of a round with the server alone among them, each time at another place: what comes first is not always
-/// the same.
-fn order(mut sides: Vec<Side>, round: u32) -> Vec<Side> {
-    let places = sides.len() + 1;
-    let place = usize::try_from(round).unwrap_or(0) % places;
-    sides.insert(place, Side::Alone);
-    sides
 }
 
 /// Loads our source while its link is held. What was held arrives afterwards, so that every round starts with nothing
@@ -140,6 +132,3 @@ async fn load(session: &Session<'_>, port: u16, round: u32, side: Side) -> anyho
     let label = format!("overhead-{}-{}", round + 1, side.name());
     pgbench::run(&session.server.bin, &session.raw, &label, port, load).await
 }
-
-#[cfg(test)]
-mod tests;
