@@ -2,6 +2,7 @@
 
 pub(crate) mod capture;
 mod catchup;
+mod copy;
 mod latency;
 mod overhead;
 mod steady;
@@ -25,16 +26,19 @@ pub enum Name {
     Latency,
     /// What the source loses.
     Overhead,
+    /// Filling an empty node.
+    Copy,
 }
 
 impl Name {
     /// All, in the order in which `all` runs them.
-    pub const ALL: [Name; 5] = [
+    pub const ALL: [Name; 6] = [
         Name::Capture,
         Name::Catchup,
         Name::Steady,
         Name::Latency,
         Name::Overhead,
+        Name::Copy,
     ];
 
     /// As it stands on the command line, in headings and in names of files.
@@ -46,6 +50,7 @@ impl Name {
             Name::Steady => "steady",
             Name::Latency => "latency",
             Name::Overhead => "overhead",
+            Name::Copy => "copy",
         }
     }
 
@@ -56,6 +61,7 @@ impl Name {
             Name::Steady => steady::measure(session).await,
             Name::Latency => latency::measure(session).await,
             Name::Overhead => overhead::measure(session).await,
+            Name::Copy => copy::measure(session).await,
         }
     }
 }

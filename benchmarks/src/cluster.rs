@@ -4,9 +4,10 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::measure::{Outcome, Side};
-use crate::native::Native;
+use crate::native::{Native, Standing};
 use crate::ours::Ours;
 use crate::run::{Session, say};
+use crate::settings::Settings;
 use crate::token::{Reader, Writer};
 use crate::{cpu, fill, settings, sql};
 
@@ -43,7 +44,7 @@ impl Cluster {
         let label = format!("{}{nodes}-fill", side.name());
         fill::tables(session, &label, &cluster.nodes(), scale).await?;
         if let Cluster::Native(native) = &cluster {
-            native.subscribe().await?;
+            native.subscribe(Standing::Leave).await?;
         }
         fill::rows(session, &label, &cluster.nodes(), scale).await?;
         cluster.catch_up().await?;
@@ -96,6 +97,20 @@ impl Cluster {
         }
     }
 
+    /// Fills the second node, which has tables without rows and takes no part yet; returns when it is full and follows.
+    pub(crate) async fn join(&mut self) -> anyhow::Result<()> {
+        match self {
+            Cluster::Ours(ours) => {
+                ours.start_daemon(1).await?;
+                ours.wait_joined(1).await
+            }
+            Cluster::Native(native) => {
+                native.subscribe(Standing::Copy).await?;
+                native.wait_copied().await
+            }
+        }
+    }
+
     /// Waits until every node has applied what the first has committed.
     pub(crate) async fn catch_up(&self) -> anyhow::Result<()> {
         let token = Writer::connect(self.source()?.port).await?.write().await?;
@@ -113,6 +128,11 @@ impl Cluster {
             sql::run(&client, &["VACUUM ANALYZE", "CHECKPOINT"]).await?;
         }
         Ok(())
+    }
+
+    /// All settings of the first node's server.
+    pub(crate) async fn source_settings(&self) -> anyhow::Result<Settings> {
+        settings::of(&sql::connect(self.source()?.port, sql::DATABASE).await?).await
     }
 
     /// Processor time of a node's server so far.
@@ -151,15 +171,10 @@ pub(crate) async fn both(
          is measured."
     ));
     if let [ours, native] = clusters.as_slice() {
-        let of = async |cluster: &Cluster| {
-            let client = sql::connect(cluster.source()?.port, sql::DATABASE).await?;
-            settings::of(&client).await
-        };
-        let differences = settings::differences(&of(ours).await?, &of(native).await?);
-        outcome.note(match differences.as_slice() {
-            [] => "The source servers of both sides have equal settings.".to_owned(),
-            some => format!("Settings that differ: {}.", some.join("; ")),
-        });
+        outcome.note(settings::compare(
+            &ours.source_settings().await?,
+            &native.source_settings().await?,
+        ));
     }
     Ok(clusters)
 }

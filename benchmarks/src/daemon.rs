@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::Context;
+use serde::de::IgnoredAny;
 use serde::{Deserialize, Deserializer};
 use synapse_engine_sandbox::NodeRecord;
 use synapse_wal_types::Lsn;
@@ -20,9 +21,23 @@ pub(crate) struct Daemon {
 }
 
 /// The part of `GET /v1/status` that is used here.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
 pub(crate) struct Status {
+    pub(crate) state: State,
+    /// How far the node has come in joining; nothing once it is a member.
+    pub(crate) join: Option<IgnoredAny>,
     pub(crate) slot: Slot,
+}
+
+/// How a node is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum State {
+    Starting,
+    Copying,
+    Streaming,
+    Degraded,
+    Stopped,
 }
 
 /// The slot on the daemon's server.
@@ -37,6 +52,13 @@ fn lsn<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Lsn, D::Error> {
     let text = String::deserialize(deserializer)?;
     text.parse()
         .map_err(|_| serde::de::Error::custom(format!("{text} is no log position")))
+}
+
+impl Status {
+    /// Whether the node is a member of its cluster, with all rows that it joined for.
+    pub(crate) fn joined(&self) -> bool {
+        self.state == State::Streaming && self.join.is_none()
+    }
 }
 
 impl Daemon {

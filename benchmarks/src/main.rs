@@ -30,6 +30,8 @@ enum Command {
     Latency(Options),
     /// What pgbench loses on a node that is replicated
     Overhead(Options),
+    /// The initial copy of a second, empty node
+    Copy(Options),
     /// Decode a slot's backlog and print what it held: the program that `capture` measures
     #[command(hide = true)]
     Decode(Backlog),
@@ -43,6 +45,7 @@ fn main() -> ExitCode {
         Command::Steady(options) => measure(&[Name::Steady], &options),
         Command::Latency(options) => measure(&[Name::Latency], &options),
         Command::Overhead(options) => measure(&[Name::Overhead], &options),
+        Command::Copy(options) => measure(&[Name::Copy], &options),
         Command::Decode(backlog) => print_decoded(&backlog),
     };
     match outcome {

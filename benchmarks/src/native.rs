@@ -5,16 +5,25 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::cluster::Node;
+use crate::cluster::{CATCH_UP_MAX, Node};
 use crate::plain::PlainServer;
 use crate::recvlogical::PUBLICATION;
 use crate::run::Session;
-use crate::sql;
+use crate::{cluster, sql};
 
 /// How long a worker may take to end.
 const WORKER_MAX: Duration = Duration::from_secs(60);
 /// Between two looks at whether it has.
 const LOOK_EVERY: Duration = Duration::from_millis(10);
+
+/// What a new subscription does about rows that the publisher has already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Standing {
+    /// There are none, or they are here.
+    Leave,
+    /// They are copied.
+    Copy,
+}
 
 /// Servers, of which the first publishes.
 #[derive(Debug)]
@@ -39,12 +48,13 @@ impl Native {
         self.servers.iter().map(node).collect()
     }
 
-    /// Publishes all tables of the first, which are empty, and subscribes the others.
-    pub(crate) async fn subscribe(&self) -> anyhow::Result<()> {
+    /// Publishes all tables of the first and subscribes the others, which have the same tables.
+    pub(crate) async fn subscribe(&self, standing: Standing) -> anyhow::Result<()> {
         let Some((publisher, subscribers)) = self.servers.split_first() else {
             return Ok(());
         };
         publish(publisher).await?;
+        let copy_data = standing == Standing::Copy;
         for (index, subscriber) in subscribers.iter().enumerate() {
             let client = sql::connect(subscriber.port, sql::DATABASE).await?;
             let from = format!(
@@ -54,9 +64,23 @@ impl Native {
             );
             let statement = format!(
                 "CREATE SUBSCRIPTION benchmark CONNECTION '{from}' PUBLICATION {PUBLICATION} \
-                 WITH (copy_data = false, slot_name = 'subscriber_{index}')"
+                 WITH (copy_data = {copy_data}, slot_name = 'subscriber_{index}')"
             );
             sql::run(&client, &[statement]).await?;
+        }
+        Ok(())
+    }
+
+    /// Waits until every table of every subscription is past its initial copy and follows the stream.
+    pub(crate) async fn wait_copied(&self) -> anyhow::Result<()> {
+        let deadline = Instant::now() + CATCH_UP_MAX;
+        let ready = "SELECT (count(*) > 0 AND bool_and(srsubstate = 'r'))::text FROM pg_subscription_rel";
+        for subscriber in self.servers.iter().skip(1) {
+            let client = sql::connect(subscriber.port, sql::DATABASE).await?;
+            while sql::value(&client, ready).await? != "true" {
+                anyhow::ensure!(Instant::now() < deadline, "a subscription did not end its initial copy");
+                tokio::time::sleep(cluster::LOOK_EVERY).await;
+            }
         }
         Ok(())
     }

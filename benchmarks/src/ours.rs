@@ -3,12 +3,14 @@
 use std::path::Path;
 use std::time::Duration;
 
-use synapse_engine_sandbox::{NodeRecord, Options, Record, Sandbox, What, first_free_base};
+use anyhow::Context;
+use synapse_engine_sandbox::{NodeRecord, Options, PgBin, Record, Sandbox, What, first_free_base};
 use synapse_wal_types::Lsn;
 use tokio::time::Instant;
 
-use crate::cluster::Node;
-use crate::daemon::Daemon;
+use crate::cluster::{CATCH_UP_MAX, Node};
+use crate::daemon::{Daemon, State};
+use crate::program::Raw;
 use crate::run::{Session, say};
 use crate::{cpu, settings, sql};
 
@@ -27,21 +29,54 @@ impl Ours {
     pub(crate) async fn up(session: &Session<'_>, place: &Path, nodes: usize) -> anyhow::Result<Ours> {
         let options = Options {
             nodes,
-            base_port: first_free_base(nodes)?,
+            // One more may join.
+            base_port: first_free_base(nodes + 1)?,
             database: sql::DATABASE.to_owned(),
             synapsed: Some(session.options.daemon()),
-            pg_bin: synapse_engine_sandbox::PgBin::All(session.server.bin.clone()),
+            pg_bin: PgBin::All(session.server.bin.clone()),
             ..Options::new(place.to_owned())
         };
-        let mut sandbox = Sandbox::up(&options, &narrate).await?;
-        for node in sandbox.record().nodes.clone() {
-            let client = sql::connect(node.postgres_port, sql::DATABASE).await?;
-            sql::run(&client, &settings::alter_system()).await?;
-            drop(client);
-            sandbox.stop(&node.name, What::Both, &narrate).await?;
-            sandbox.start(&node.name, What::Both, &narrate).await?;
+        let sandbox = Sandbox::up(&options, &narrate).await?;
+        let mut ours = Ours { sandbox };
+        for node in ours.record().nodes.clone() {
+            ours.tune(&node, What::Both).await?;
         }
-        Ok(Ours { sandbox })
+        Ok(ours)
+    }
+
+    /// Gives a node the settings of benchmarks, and starts this of it again.
+    async fn tune(&mut self, node: &NodeRecord, start: What) -> anyhow::Result<()> {
+        let client = sql::connect(node.postgres_port, sql::DATABASE).await?;
+        sql::run(&client, &settings::alter_system()).await?;
+        drop(client);
+        self.sandbox.stop(&node.name, What::Both, &narrate).await?;
+        Ok(self.sandbox.start(&node.name, start, &narrate).await?)
+    }
+
+    /// A second node without tables, whom the first knows; its daemon is down. It must lack tables of the first's, else
+    /// it is full before it is stopped.
+    pub(crate) async fn add_empty(&mut self) -> anyhow::Result<()> {
+        let bin = PgBin::All(self.record_of(0)?.pg_bin.clone());
+        self.sandbox.add("n2", &bin, &narrate).await?;
+        let node = self.record_of(1)?.clone();
+        self.tune(&node, What::Postgres).await
+    }
+
+    /// Makes the first node, which has no peers, anew over its rows: as if they had stood before its daemon came.
+    pub(crate) async fn begin_anew(&mut self, session: &Session<'_>, label: &str) -> anyhow::Result<()> {
+        self.stop_daemon(0).await?;
+        let node = self.record_of(0)?;
+        let mut detach = tokio::process::Command::new(session.options.daemon().with_file_name("synapsectl"));
+        detach
+            .arg("--config")
+            .arg(&node.config)
+            .args(["node", "detach", "--confirm"]);
+        session.raw.run(&format!("{label}-detach"), &mut detach).await?;
+        // Where a sandbox has it; the daemon makes it again.
+        let data = node.config.with_file_name("data");
+        std::fs::remove_dir_all(&data).with_context(|| format!("cannot remove {}", data.display()))?;
+        self.start_daemon(0).await?;
+        self.wait_joined(0).await
     }
 
     pub(crate) fn nodes(&self) -> Vec<Node> {
@@ -78,6 +113,27 @@ impl Ours {
     pub(crate) async fn start_daemon(&mut self, index: usize) -> anyhow::Result<()> {
         let name = self.record_of(index)?.name.clone();
         Ok(self.sandbox.start(&name, What::Engine, &narrate).await?)
+    }
+
+    /// Waits until a node is a member, with all rows that it joined for.
+    pub(crate) async fn wait_joined(&self, index: usize) -> anyhow::Result<()> {
+        let daemon = Daemon::of(self.record_of(index)?);
+        let deadline = Instant::now() + CATCH_UP_MAX;
+        loop {
+            let status = daemon.status().await?;
+            if status.joined() {
+                return Ok(());
+            }
+            let name = &self.record_of(index)?.name;
+            anyhow::ensure!(status.state != State::Stopped, "{name} cannot join: its log says why");
+            anyhow::ensure!(Instant::now() < deadline, "{name} has not joined: {status:?}");
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+    }
+
+    /// Keeps the daemons' logs, stops everything and removes it.
+    pub(crate) async fn down(self, raw: &Raw, label: &str) -> anyhow::Result<()> {
+        down(self.sandbox, raw, label).await
     }
 
     /// Waits until the first node's journal holds everything up to here durably.
@@ -117,6 +173,15 @@ impl Ours {
             .get(index)
             .ok_or_else(|| anyhow::anyhow!("the sandbox has no node {index}"))
     }
+}
+
+/// Keeps the daemons' logs, stops the sandbox and removes it.
+pub(crate) async fn down(sandbox: Sandbox, raw: &Raw, label: &str) -> anyhow::Result<()> {
+    for node in &sandbox.record().nodes {
+        let log = std::fs::read_to_string(&node.log).unwrap_or_default();
+        raw.keep(&format!("{label}-{}-synapsed", node.name), &log)?;
+    }
+    Ok(sandbox.down(false, &|_| ()).await?)
 }
 
 fn narrate(line: &str) {

@@ -41,6 +41,39 @@ impl Raw {
         std::fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))
     }
 
+    /// As [`Raw::run`], with what `from` writes as the input of `into`; both must exit with 0.
+    pub(crate) async fn pipe(&self, name: &str, from: &mut Command, into: &mut Command) -> anyhow::Result<Ran> {
+        let cpu_before = cpu::of_ended_children()?;
+        let started = Instant::now();
+        let line = format!("{:?} | {:?}", from.as_std(), into.as_std());
+        from.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut from = from
+            .kill_on_drop(true)
+            .spawn()
+            .with_context(|| format!("cannot run {line}"))?;
+        let between: Stdio = from.stdout.take().context("its output is piped")?.try_into()?;
+        into.stdin(between).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let reads = into.kill_on_drop(true).spawn();
+        // Our own end of the pipe goes: `from` must notice when `into` has ended and reads no more.
+        into.stdin(Stdio::null());
+        let outputs = async { tokio::try_join!(from.wait_with_output(), reads?.wait_with_output()) };
+        let (from, into) = outputs.await.with_context(|| format!("cannot run {line}"))?;
+        let wall = started.elapsed();
+        let cpu = cpu::of_ended_children()?.saturating_sub(cpu_before);
+        let stdout = String::from_utf8_lossy(&into.stdout).into_owned();
+        let (first, second) = (
+            String::from_utf8_lossy(&from.stderr),
+            String::from_utf8_lossy(&into.stderr),
+        );
+        let text = format!(
+            "$ {line}\n{first}{stdout}{second}\n{}, {}, {wall:?}, processor time {cpu:?}\n",
+            from.status, into.status
+        );
+        self.keep(name, &text)?;
+        anyhow::ensure!(from.status.success() && into.status.success(), "{text}");
+        Ok(Ran { stdout, wall, cpu })
+    }
+
     /// Runs a program to its end, keeps what it wrote under `name`, and fails unless it exits with 0.
     pub(crate) async fn run(&self, name: &str, command: &mut Command) -> anyhow::Result<Ran> {
         let cpu_before = cpu::of_ended_children()?;
@@ -61,3 +94,6 @@ impl Raw {
         Ok(Ran { stdout, wall, cpu })
     }
 }
+
+#[cfg(test)]
+mod tests;

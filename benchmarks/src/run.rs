@@ -11,6 +11,7 @@ use crate::benchmark::Name;
 use crate::machine::Machine;
 use crate::measure::Outcome;
 use crate::options::Options;
+use crate::ours;
 use crate::program::Raw;
 use crate::report::Report;
 
@@ -88,13 +89,7 @@ impl Session<'_> {
         for entry in std::fs::read_dir(self.scratch.path()).context("cannot list the scratch directory")? {
             let dir = entry?.path();
             if Record::exists(&dir) {
-                let sandbox = Sandbox::open(&dir)?;
-                for node in &sandbox.record().nodes {
-                    let log = std::fs::read_to_string(&node.log).unwrap_or_default();
-                    self.raw
-                        .keep(&format!("{}-{}-synapsed", name.as_str(), node.name), &log)?;
-                }
-                sandbox.down(false, &|_| ()).await?;
+                ours::down(Sandbox::open(&dir)?, &self.raw, name.as_str()).await?;
             } else {
                 std::fs::remove_dir_all(&dir).with_context(|| format!("cannot remove {}", dir.display()))?;
             }

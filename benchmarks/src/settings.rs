@@ -37,15 +37,26 @@ pub(crate) fn alter_system() -> Vec<String> {
     TUNED.iter().map(statement).collect()
 }
 
+/// Names and values, by name.
+pub(crate) type Settings = Vec<(String, String)>;
+
 /// All settings of a server as an application's session has them, by name.
-pub(crate) async fn of(client: &Client) -> anyhow::Result<Vec<(String, String)>> {
+pub(crate) async fn of(client: &Client) -> anyhow::Result<Settings> {
     let sql = format!("SELECT name, setting FROM pg_settings WHERE name NOT IN ({OF_THE_PLACE}) ORDER BY name");
     let rows = client.query(&sql, &[]).await.context("cannot read pg_settings")?;
     Ok(rows.iter().map(|row| (row.get(0), row.get(1))).collect())
 }
 
+/// A note that says in which settings the source servers of both sides differ.
+pub(crate) fn compare(ours: &[(String, String)], native: &[(String, String)]) -> String {
+    match differences(ours, native).as_slice() {
+        [] => "The source servers of both sides have equal settings.".to_owned(),
+        some => format!("Settings that differ: {}.", some.join("; ")),
+    }
+}
+
 /// One line for each setting in which the two differ.
-pub(crate) fn differences(ours: &[(String, String)], native: &[(String, String)]) -> Vec<String> {
+fn differences(ours: &[(String, String)], native: &[(String, String)]) -> Vec<String> {
     let of = |all: &[(String, String)], name: &str| {
         let found = all.iter().find(|(known, _)| known == name);
         found.map_or_else(|| "not set".to_owned(), |(_, value)| value.clone())

@@ -8,8 +8,22 @@ fn the_confirmed_position_is_read_from_a_whole_status() {
 }
 
 #[test]
+fn a_member_streams_and_has_nothing_to_say_of_joining() {
+    let joined = |state: &str, join: &str| {
+        let body = format!(r#"{{ "state": "{state}", "join": {join}, "slot": {{ "confirmed_lsn": "0/0" }} }}"#);
+        serde_json::from_str::<Status>(&body).unwrap().joined()
+    };
+    assert!(joined("streaming", "null"));
+    assert!(!joined("streaming", r#"{ "waits": null, "tables_done": 4 }"#));
+    assert!(!joined("copying", "null"));
+}
+
+#[test]
 fn a_status_without_a_position_is_refused() {
-    for body in [r#"{ "slot": {} }"#, r#"{ "slot": { "confirmed_lsn": "here" } }"#] {
+    for body in [
+        r#"{ "state": "streaming", "slot": {} }"#,
+        r#"{ "state": "streaming", "slot": { "confirmed_lsn": "here" } }"#,
+    ] {
         assert!(serde_json::from_str::<Status>(body).is_err(), "{body}");
     }
 }
