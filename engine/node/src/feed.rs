@@ -119,7 +119,6 @@ async fn read(
 ) -> Result<(), Error> {
     let mut reader = shared.journal.log(origin)?.read_after(after)?;
     let mut grown = shared.grown.subscribe();
-    let mut durable = shared.durable.subscribe();
     let room = Arc::new(Semaphore::new(AHEAD_BYTES));
     loop {
         grown.borrow_and_update();
@@ -129,12 +128,8 @@ async fn read(
             }
             continue;
         };
-        // What is applied must outlive a crash here: the registers are made from it.
-        let last = block.header().last;
+        // It need not be durable here: peers keep it until we say that it is, and bring it back after a crash.
         let block = Arc::new(block.decode()?);
-        if durable.wait_for(|durable| durable.get(origin) >= last).await.is_err() {
-            return Ok(());
-        }
         let bytes = block.changes.bytes().clamp(1, AHEAD_BYTES);
         let permits = u32::try_from(bytes).expect("it is at most a few megabytes");
         let share = Arc::clone(&room).acquire_many_owned(permits).await;

@@ -64,21 +64,44 @@ async fn generation(shared: &Arc<Shared>, stop: &CancellationToken) -> Result<()
     }
     let sessions = take_origins(shared).await?;
     let frontier: Context = sessions.values().map(|s| (s.origin(), s.progress())).collect();
-    journal_covers(shared, &frontier).await?;
+    let whole = journal_lacks(shared, &frontier)?.is_none();
     let captured_before = progress.captured;
     // It may take long, and links are to be heard meanwhile.
-    let kernel = tokio::task::block_in_place(|| remember(shared, progress, frontier))?;
-    shared.set_kernel(Some(Arc::clone(&kernel)));
+    let kernel = tokio::task::block_in_place(|| remember(shared, progress, frontier.clone()))?;
     // A transaction that was being cut into parts when the last generation ended is read, and written, again.
     shared.own_log()?.drop_unfinished()?;
     *shared.progress.lock().expect(UNPOISONED) = OwnProgress::default();
     shared.captured.send_replace(captured_before);
     shared.confirmed.send_replace(captured_before);
-
     let known = rebuild::known_stamps(shared, captured_before)?;
     let encoding = encoding(&client).await?;
     let capture = Capture::new(Arc::clone(shared), Arc::clone(&kernel), client, known);
-    // Whatever ends this function ends them.
+    let mut tasks = capturing(shared, stop, capture, confirmed, encoding).await;
+    let ended = if whole {
+        shared.set_kernel(Some(Arc::clone(&kernel)));
+        applying(shared, stop, kernel, sessions, &mut tasks).await
+    } else {
+        // The registers lack something, so nothing is decided by them, and nobody hears of them. But peers may wait for
+        // what this node's own journal lost, as it waits for them.
+        tokio::select! {
+            Some(ended) = tasks.join_next() => ended.expect("capture and confirming do not panic"),
+            ended = journal_covers(shared, &frontier) => ended,
+        }
+    };
+    // Capture has a thread of its own, which nothing else ends.
+    stop.cancel();
+    tasks.shutdown().await;
+    ended
+}
+
+/// Starts what reads this node's stream, and what confirms it.
+async fn capturing(
+    shared: &Arc<Shared>,
+    stop: &CancellationToken,
+    capture: Capture,
+    confirmed: Lsn,
+    encoding: String,
+) -> JoinSet<Result<(), Error>> {
     let mut tasks = JoinSet::new();
     let (opened, writer) = oneshot::channel();
     let (shared_too, stop_too) = (Arc::clone(shared), stop.clone());
@@ -98,6 +121,17 @@ async fn generation(shared: &Arc<Shared>, stop: &CancellationToken) -> Result<()
     if let Ok(writer) = writer.await {
         tasks.spawn(confirm::run(Arc::clone(shared), writer, confirmed));
     }
+    tasks
+}
+
+/// Applies until something breaks.
+async fn applying(
+    shared: &Arc<Shared>,
+    stop: &CancellationToken,
+    kernel: Arc<Mutex<NodeKernel>>,
+    sessions: BTreeMap<Origin, Session>,
+    tasks: &mut JoinSet<Result<(), Error>>,
+) -> Result<(), Error> {
     let applying = async {
         let applier = Applier::new(Arc::clone(shared), kernel, sessions, stop.clone()).await?;
         applier.run().await
@@ -109,9 +143,7 @@ async fn generation(shared: &Arc<Shared>, stop: &CancellationToken) -> Result<()
         () = shared.shutdown.cancelled() => Ok(()),
     };
     settling.abort();
-    // Capture has a thread of its own, which nothing else ends.
-    stop.cancel();
-    let ((), _) = tokio::join!(tasks.shutdown(), settling);
+    let _ = settling.await;
     ended
 }
 
@@ -150,19 +182,23 @@ pub(crate) async fn session(shared: &Shared, origin: Origin) -> Result<Session, 
     Ok(Session::connect(&config, tls, &options, origin).await?)
 }
 
+/// The first origin of which more is applied here than the journal holds, where that ends, and how far it is applied.
+fn journal_lacks(shared: &Shared, frontier: &Context) -> Result<Option<(Origin, Lsn, Lsn)>, Error> {
+    for (origin, applied) in frontier.iter() {
+        let end = shared.journal.log(origin)?.end();
+        if end < applied {
+            return Ok(Some((origin, end, applied)));
+        }
+    }
+    Ok(None)
+}
+
 /// Waits until the journal holds all that is applied here: the registers are made from it.
 async fn journal_covers(shared: &Shared, frontier: &Context) -> Result<(), Error> {
     let mut grown = shared.grown.subscribe();
     loop {
         grown.borrow_and_update();
-        let mut missing = None;
-        for (origin, applied) in frontier.iter() {
-            let end = shared.journal.log(origin)?.end();
-            if end < applied {
-                missing = Some((origin, end, applied));
-            }
-        }
-        let Some((origin, end, applied)) = missing else {
+        let Some((origin, end, applied)) = journal_lacks(shared, frontier)? else {
             return Ok(());
         };
         tokio::select! {

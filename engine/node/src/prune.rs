@@ -18,16 +18,18 @@ pub(crate) async fn run(shared: Arc<Shared>) -> Result<(), Error> {
         }
         let Some(kernel) = shared.kernel() else { continue };
         let _pruning = shared.pruning.lock().await;
-        let mut stable = Vec::new();
+        let mut prunable = Vec::new();
         {
             let mut kernel = lock(&kernel);
-            kernel.prune();
-            for origin in shared.journal.origins() {
-                stable.push((origin, kernel.forget(origin)));
-            }
+            let origins = shared.journal.origins();
+            kernel.prune(&origins);
+            prunable.extend(origins.into_iter().map(|origin| (origin, kernel.prunable(origin))));
         }
-        for (origin, lsn) in stable {
+        // The syncer makes it durable; what is gone then goes in a later round.
+        shared.dirty.send_modify(|n| *n += 1);
+        for (origin, lsn) in prunable {
             let log = shared.journal.log(origin)?;
+            let lsn = lsn.min(log.durable());
             let pruned = tokio::task::spawn_blocking(move || log.prune_below(lsn));
             let bytes = pruned.await.expect("pruning a log does not panic")?;
             if bytes > 0 {

@@ -40,7 +40,7 @@ pub(crate) fn known_stamps(shared: &Shared, captured: Lsn) -> Result<VecDeque<St
     Ok(stamps)
 }
 
-/// Notes every write that the journals hold and that was not stable: this node's own up to its progress, others' up to
+/// Notes every write that the journals hold and that is not forgotten: this node's own up to its progress, others' up to
 /// the frontier, all in the order of their times, which is an order that respects causes.
 pub(crate) fn registers(shared: &Shared, kernel: &mut NodeKernel) -> Result<u64, Error> {
     let mut logs = Vec::new();
@@ -51,13 +51,14 @@ pub(crate) fn registers(shared: &Shared, kernel: &mut NodeKernel) -> Result<u64,
         } else {
             kernel.frontier().get(origin)
         };
-        let after = log.begin().max(kernel.stamper().state().stable.get(origin));
+        let after = log.begin().max(kernel.stamper().state().forgotten.get(origin));
         logs.push(Walk::start(log.read_after(after)?, origin, (after, up_to))?);
     }
     let mut noted = 0;
     loop {
         logs.retain(|log| log.current.is_some());
         let Some(first) = logs.iter_mut().min_by_key(|log| log.time()) else {
+            kernel.drop_again();
             return Ok(noted);
         };
         noted += first.note(shared, kernel)?;

@@ -193,7 +193,7 @@ fn begins(shared: &Shared, state: &State) -> Vec<(Origin, Lsn)> {
 
 fn word(shared: &Shared, peer: NodeId) -> Beat {
     let stamper = shared.kernel().and_then(|kernel| {
-        let heartbeat = lock(&kernel).heartbeat(clock::now_hlc());
+        let heartbeat = lock(&kernel).heartbeat(clock::now_hlc(), &shared.durable.borrow());
         (heartbeat.captured > Lsn::ZERO).then_some(heartbeat)
     });
     let ends = shared

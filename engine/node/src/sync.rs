@@ -69,7 +69,7 @@ enum Moved {
 async fn round(shared: &Arc<Shared>) -> Result<Moved, Error> {
     let mut moved = Moved::Progress;
     let mut progress = None;
-    // Our own log comes last: its progress counts what was applied of the others, and must not outlive their blocks.
+    // Our own log comes last: its progress counts what was applied of the others.
     let mut origins = shared.journal.origins();
     origins.sort_by_key(|origin| *origin == shared.me);
     for origin in origins {
@@ -108,11 +108,20 @@ async fn round(shared: &Arc<Shared>) -> Result<Moved, Error> {
 fn make_durable(shared: &Shared, log: &Log) -> Result<(Lsn, Option<Progress>), Error> {
     let mut written = None;
     if log.origin() == shared.me {
+        let now = shared.kernel().map(|kernel| lock(&kernel).stamper().state().clone());
         let mut own = shared.progress.lock().expect(UNPOISONED);
         if !own.within_parts
-            && let Some(progress) = own.latest.take()
+            && let Some(progress) = own.due(now)
         {
+            // What it counts as applied must not be lost in a crash that it outlives.
+            for (origin, applied) in progress.applied.iter() {
+                let of_peer = shared.journal.log(origin)?;
+                if of_peer.durable() < applied.min(of_peer.end()) {
+                    of_peer.sync()?;
+                }
+            }
             log.append_progress(progress.captured, &frames::encode(&progress))?;
+            own.written = Some(progress.clone());
             written = Some(progress);
         }
     }

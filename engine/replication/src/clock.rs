@@ -22,11 +22,11 @@ pub struct Clocks {
 /// What the majority's clock says of a time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Believed {
-    /// A majority has reached it.
-    Reached,
-    /// It lies ahead of the majority's clock, by no more than the permitted skew; or no majority is heard; or another
-    /// majority, heard after a restart, might refuse it.
-    Ahead,
+    /// It is, and will be whichever majority is heard later: no member's clock lies so far behind it that it would be
+    /// refused.
+    Lasting,
+    /// It is; another majority, heard after a restart, might refuse it. Or no majority is heard.
+    Now,
     /// It lies ahead by more than the permitted skew.
     TooFar,
 }
@@ -64,10 +64,9 @@ impl Clocks {
     #[must_use]
     pub fn believe(&self, time: Hlc, skew_max_micros: u64, now: Monotonic) -> Believed {
         match self.majority(now) {
-            Some(majority) if time <= majority && self.lasting(time, skew_max_micros, now) => Believed::Reached,
-            Some(majority) if time <= majority => Believed::Ahead,
+            Some(_) if self.lasting(time, skew_max_micros, now) => Believed::Lasting,
             Some(majority) if time.0 > majority.0.saturating_add(skew_max_micros) => Believed::TooFar,
-            Some(_) | None => Believed::Ahead,
+            Some(_) | None => Believed::Now,
         }
     }
 

@@ -68,6 +68,14 @@ pub struct Decided {
     pub epoch: Epoch,
 }
 
+/// What registers lost at a moment, and what was applied then.
+#[derive(Debug)]
+struct Dropping {
+    frontier: Context,
+    dropped: Context,
+    forgotten: Context,
+}
+
 /// One node's knowledge. It does no IO and has no clock: the shell tells it what happened and asks what to do.
 #[derive(Debug)]
 pub struct Kernel<O> {
@@ -78,6 +86,10 @@ pub struct Kernel<O> {
     registers: Registers<O>,
     frontier: Context,
     stability: Stability,
+    /// What was dropped, and is to be said of it.
+    dropping: Option<Dropping>,
+    /// What the durable progress says to be forgotten.
+    forgotten: Context,
     in_flight: VecDeque<InFlight>,
     /// Markers that were read since the last durable progress: after a crash each would be re-checked.
     unsettled: VecDeque<Recheck>,
@@ -96,6 +108,7 @@ impl<O: Overflow> Kernel<O> {
         stability.own(me, progress.captured, &progress.applied);
         let durable_rechecks = progress.rechecks.clone();
         let captured = progress.captured;
+        let forgotten = progress.forgotten.clone();
         let stamper = Stamper::new(me, progress);
         Kernel {
             me,
@@ -106,6 +119,8 @@ impl<O: Overflow> Kernel<O> {
             registers: Registers::new(me, limits.registers_max, overflow),
             frontier,
             stability,
+            dropping: None,
+            forgotten,
             in_flight: VecDeque::new(),
             unsettled: VecDeque::new(),
             durable_rechecks,
@@ -224,6 +239,7 @@ impl<O: Overflow> Kernel<O> {
     pub fn progress_durable(&mut self, progress: &Progress) {
         self.stability.own(self.me, progress.captured, &progress.applied);
         self.durable_rechecks.clone_from(&progress.rechecks);
+        self.forgotten.join(&progress.forgotten);
         while self.unsettled.front().is_some_and(|r| r.marker <= progress.captured) {
             self.unsettled.pop_front();
         }
@@ -249,8 +265,8 @@ impl<O: Overflow> Kernel<O> {
         Some(&self.history.get(at.checked_sub(1)?)?.1)
     }
 
-    /// What this node says of itself to its peers.
-    pub fn heartbeat(&self, clock: Hlc) -> Heartbeat {
+    /// What this node says of itself to its peers. `durable` is what its journal holds so.
+    pub fn heartbeat(&self, clock: Hlc, durable: &Context) -> Heartbeat {
         let Progress {
             captured,
             applied,
@@ -264,6 +280,7 @@ impl<O: Overflow> Kernel<O> {
             captured,
             last_txn,
             applied: applied.clone(),
+            durable: durable.clone(),
             hlc,
             clock,
         }
@@ -303,7 +320,7 @@ impl<O: Overflow> Kernel<O> {
         }
         match self.clocks.believe(stamp.hlc, self.limits.clock_skew_max_micros, now) {
             Believed::TooFar => Delivery::Held { hlc: stamp.hlc },
-            Believed::Reached | Believed::Ahead => Delivery::Now,
+            Believed::Lasting | Believed::Now => Delivery::Now,
         }
     }
 
@@ -420,8 +437,7 @@ impl<O: Overflow> Kernel<O> {
         self.registers.note(stamp, write.row, &write.op);
     }
 
-    /// Up to where `origin` is stable and nothing pending needs its transactions: what journals hold below may be
-    /// dropped after [`Self::prune`]. A re-check, also one that a transaction in flight may ask for, needs its batch and
+    /// Up to where `origin` is stable and nothing pending needs its transactions. A re-check, also one that a transaction in flight may ask for, needs its batch and
     /// what this node wrote since the batch was decided; a register may need the values of a stable write.
     pub fn stable(&self, origin: Origin) -> Lsn {
         let before = |lsn: Lsn| Lsn(lsn.0.saturating_sub(1));
@@ -429,28 +445,48 @@ impl<O: Overflow> Kernel<O> {
             .min(self.registers.needed(origin).map_or(Lsn::MAX, before))
     }
 
-    /// [`Self::stable`], which the progress says from now on: a new start need not read what is below.
-    pub fn forget(&mut self, origin: Origin) -> Lsn {
-        let stable = self.stable(origin);
-        self.stamper.stable_mut().advance(origin, stable);
-        stable
+    /// Drops the registers of stable writes of these origins. What is [`Self::stable`] then is forgotten, and the progress
+    /// says it, once all that is applied now is read in the own stream: until then a crash may take some of it back, and
+    /// writes that did not see the stable ones come again.
+    pub fn prune(&mut self, origins: &[Origin]) {
+        let known = |origin: Origin| match origin == self.me {
+            true => self.stamper.state().captured,
+            false => self.frontier.get(origin),
+        };
+        let limit = |origin: &Origin| (*origin, self.unneeded(*origin).min(known(*origin)));
+        let limits: Context = origins.iter().map(limit).collect();
+        self.registers.prune(|origin, lsn| lsn <= limits.get(origin));
+        if let Some(was) = self
+            .dropping
+            .take_if(|was| self.stamper.applied().covers_all(&was.frontier))
+        {
+            let state = self.stamper.state_mut();
+            state.dropped.join(&was.dropped);
+            state.forgotten.join(&was.forgotten);
+        }
+        if self.dropping.is_none() {
+            let stable = |origin: &Origin| (*origin, self.stable(*origin).min(limits.get(*origin)));
+            self.dropping = Some(Dropping {
+                frontier: self.frontier.clone(),
+                forgotten: origins.iter().map(stable).collect(),
+                dropped: limits,
+            });
+        }
     }
 
-    /// Drops the registers of stable writes.
-    pub fn prune(&mut self) {
-        let limits: Vec<(Origin, Lsn)> = self
-            .registers
-            .origins()
-            .iter()
-            .map(|origin| (*origin, self.unneeded(*origin)))
-            .collect();
-        let limit = |origin| {
-            limits
-                .iter()
-                .find(|(o, _)| *o == origin)
-                .map_or(Lsn::ZERO, |(_, lsn)| *lsn)
-        };
-        self.registers.prune(|origin, lsn| lsn <= limit(origin));
+    /// The registers were made anew from what journals hold beyond what is forgotten: what was dropped before is dropped
+    /// again. Without the writes that replaced them, some of it would count otherwise.
+    pub fn drop_again(&mut self) {
+        let dropped = self.stamper.state().dropped.clone();
+        self.registers.drop_again(|origin, lsn| lsn <= dropped.get(origin));
+    }
+
+    /// What journals hold of `origin` up to here may be dropped: no start reads it, and no member whose journal may lose in
+    /// a crash what it has applied asks for it.
+    pub fn prunable(&self, origin: Origin) -> Lsn {
+        self.forgotten
+            .get(origin)
+            .min(self.stability.durable_elsewhere(self.me.node, origin))
     }
 
     fn unneeded(&self, origin: Origin) -> Lsn {

@@ -233,6 +233,12 @@ impl Register {
         {
             return;
         }
+        self.drop_stable(rank, stable);
+    }
+
+    /// As [`Self::prune`], also under an unstable delete: what a concurrent update that brings the row back does not carry
+    /// is asked of its node then.
+    pub(crate) fn drop_stable<R: Ord>(&mut self, rank: impl Fn(OriginIndex) -> R, stable: impl Fn(Author) -> bool) {
         let order = |a: Author| (a.hlc, rank(a.origin), a.lsn);
         let Some(lowest) = self
             .entries

@@ -135,11 +135,6 @@ impl<O: Overflow> Registers<O> {
         self.origins[usize::from(index.0)]
     }
 
-    /// All origins that registers know of.
-    pub(crate) fn origins(&self) -> &[Origin] {
-        &self.origins
-    }
-
     /// The earliest transaction of `origin` that a register may still ask values of, as of the last pruning.
     pub(crate) fn needed(&self, origin: Origin) -> Option<Lsn> {
         let at = self.origins.iter().position(|o| *o == origin)?;
@@ -284,6 +279,16 @@ impl<O: Overflow> Registers<O> {
         rows.dedup();
         rows.retain(|row| matches!(self.target(*row), Target::Live(_)));
         rows
+    }
+
+    /// Drops what was dropped before registers were made anew. Other origins' writes that replaced some of it may not have
+    /// been read again, so none of it stands by itself.
+    pub fn drop_again(&mut self, dropped: impl Fn(Origin, Lsn) -> bool) {
+        let origins = &self.origins;
+        let origin = |index: OriginIndex| origins[usize::from(index.0)];
+        for register in self.rows.values_mut() {
+            register.drop_stable(origin, |author| dropped(origin(author.origin), author.lsn));
+        }
     }
 
     /// Drops what every member has applied, where nothing unstable is left that it still decides over.

@@ -18,6 +18,8 @@ pub struct Heartbeat {
     pub last_txn: Lsn,
     /// What it had applied of others there.
     pub applied: Context,
+    /// What its journal holds durably. It may have applied more: what a crash takes from its journal, others bring back.
+    pub durable: Context,
     /// Its time there.
     pub hlc: Hlc,
     /// Its server's clock when it spoke.
@@ -37,6 +39,7 @@ pub struct Stability {
 struct Member {
     origin: Option<Origin>,
     seen: Context,
+    durable: Context,
     waiting: Option<Heartbeat>,
 }
 
@@ -68,6 +71,7 @@ impl Stability {
             return;
         }
         let member = self.members.entry(heartbeat.origin.node).or_default();
+        member.durable.join(&heartbeat.durable);
         // The oldest one that waits is kept, else a busy link would put off stability for ever.
         if member
             .waiting
@@ -118,6 +122,19 @@ impl Stability {
                 .unwrap_or(Lsn::ZERO);
         }
         self.members.values().map(applied).min().unwrap_or(Lsn::ZERO)
+    }
+
+    /// Up to where every member but `me` holds `origin` durably, or needs no journal of it: it is its own.
+    #[must_use]
+    pub fn durable_elsewhere(&self, me: NodeId, origin: Origin) -> Lsn {
+        let others = self
+            .members
+            .iter()
+            .filter(|(node, _)| **node != me && **node != origin.node);
+        others
+            .map(|(_, member)| member.durable.get(origin))
+            .min()
+            .unwrap_or(Lsn::MAX)
     }
 
     /// What `node` has applied of `origin`, as far as this node has followed its stream.

@@ -25,8 +25,11 @@ pub struct Progress {
     pub last_txn: Lsn,
     /// Re-checks whose transaction has not been captured.
     pub rechecks: Vec<Recheck>,
-    /// What every member has applied and nothing here needs: registers are made anew from what comes after it.
-    pub stable: Context,
+    /// Writes up to here were stable, and dropped from the registers unless a later one needs them.
+    pub dropped: Context,
+    /// Nothing here needs what is up to here, and no start reads it: registers are made anew from what comes after it, and
+    /// then what was dropped is dropped again.
+    pub forgotten: Context,
 }
 
 /// Gives each local transaction its stamp.
@@ -73,8 +76,8 @@ impl Stamper {
         &mut self.state.rechecks
     }
 
-    pub(crate) const fn stable_mut(&mut self) -> &mut Context {
-        &mut self.state.stable
+    pub(crate) const fn state_mut(&mut self) -> &mut Progress {
+        &mut self.state
     }
 
     /// What this node has applied of others.
@@ -116,7 +119,7 @@ impl Stamper {
         let next = Hlc(self.state.hlc.0 + 1);
         let believed = believe(clock);
         let hlc = match believed {
-            Believed::Reached | Believed::Ahead => next.max(clock),
+            Believed::Lasting | Believed::Now => next.max(clock),
             Believed::TooFar => next,
         };
         self.state.hlc = hlc;
@@ -132,7 +135,7 @@ impl Stamper {
         };
         Stamped {
             stamp,
-            durable_first: believed != Believed::Reached,
+            durable_first: believed != Believed::Lasting,
         }
     }
 

@@ -45,6 +45,7 @@ fn every_law_holds_in_the_first_seeds_and_the_interesting_paths_are_taken() {
         "wild clocks",
         "values asked for",
         "no equal row",
+        "journals that lacked",
     ];
     for what in taken {
         assert!(report.count(what) > 0, "no seed came by {what:?}");

@@ -72,6 +72,7 @@ fn beat(origin: Origin, applied: &[(Origin, u64)]) -> Heartbeat {
         captured: Lsn(900),
         last_txn: Lsn::ZERO,
         applied: applied.iter().map(|(origin, lsn)| (*origin, Lsn(*lsn))).collect(),
+        durable: applied.iter().map(|(origin, lsn)| (*origin, Lsn(*lsn))).collect(),
         hlc: Hlc(1),
         clock: Hlc(1),
     }

@@ -167,7 +167,7 @@ impl World {
         }
         match daemon.phase {
             Phase::Reading(id) if read >= Some(id) => daemon.phase = Phase::Running,
-            Phase::Reading(_) => {}
+            Phase::Lacking | Phase::Reading(_) => {}
             Phase::Running => self.job_barrier_read(node, read),
         }
     }

@@ -31,6 +31,7 @@ impl World {
         }
         let members = self.nodes.len();
         let frontier = self.frontier(node);
+        let whole = self.journal_covers(node);
         let registers_max = self.options.registers_max;
         let n = &mut self.nodes[node];
         n.run += 1;
@@ -43,14 +44,7 @@ impl World {
         };
         let overflow = MemoryOverflow::default();
         let mut kernel = Kernel::new(n.origin, members, limits, progress.clone(), frontier, overflow);
-        for (stamp, writes) in self.journalled(node, &progress) {
-            for write in writes {
-                match write {
-                    Noted::Write(write) => kernel.remember_write(&stamp, &write),
-                    Noted::Truncate(table) => kernel.registers_mut().note_truncate(&stamp, table),
-                }
-            }
-        }
+        self.remember_journals(node, &progress, &mut kernel);
         let n = &mut self.nodes[node];
         let apply = n.server.connect(Kind::Apply);
         let barrier = n.server.connect(Kind::Barrier);
@@ -77,8 +71,11 @@ impl World {
         let now = Monotonic(self.now());
         let clock = self.clock(node);
         if let Some(daemon) = self.daemon(node) {
-            daemon.phase = Phase::Reading(barrier);
+            daemon.phase = if whole { Phase::Reading(barrier) } else { Phase::Lacking };
             daemon.kernel.own_clock(clock, now);
+        }
+        if !whole {
+            self.report.add("journals that lacked", 1);
         }
         self.schedule.after(1, Event::Capture { node, run });
         self.schedule.after(2, Event::Tick { node, run });
@@ -86,6 +83,39 @@ impl World {
         for peer in 0..self.nodes.len() {
             self.schedule.after(1, Event::LinkUp { from: peer, to: node });
             self.schedule.after(1, Event::LinkUp { from: node, to: peer });
+        }
+    }
+
+    fn remember_journals(&self, node: usize, progress: &Progress, kernel: &mut Kernel<MemoryOverflow>) {
+        for (stamp, writes) in self.journalled(node, progress) {
+            for write in writes {
+                match write {
+                    Noted::Write(write) => kernel.remember_write(&stamp, &write),
+                    Noted::Truncate(table) => kernel.registers_mut().note_truncate(&stamp, table),
+                }
+            }
+        }
+        kernel.drop_again();
+    }
+
+    /// Whether the journal holds all that is applied.
+    fn journal_covers(&self, node: usize) -> bool {
+        let disk = &self.nodes[node].disk;
+        self.frontier(node)
+            .iter()
+            .all(|(origin, applied)| disk.end(origin) >= applied)
+    }
+
+    /// A journal that lacks what is applied: the engine begins anew once it is whole.
+    pub(crate) fn lack(&mut self, node: usize) {
+        if self.journal_covers(node) {
+            self.cut_links(node);
+            self.drop_daemon(node);
+            self.schedule.after(1, Event::EngineUp { node });
+        } else {
+            let run = self.nodes[node].run;
+            let delay = self.rng.latency(3_000);
+            self.schedule.after(delay, Event::Tick { node, run });
         }
     }
 
@@ -114,7 +144,7 @@ impl World {
         for (origin, log) in &n.disk.logs {
             for block in log.blocks() {
                 let stamp = block.stamp(0);
-                let unstable = stamp.txn.lsn > progress.stable.get(*origin);
+                let unstable = stamp.txn.lsn > progress.forgotten.get(*origin);
                 if unstable && (*origin == n.origin || frontier.covers(stamp.txn)) {
                     found.push((stamp, self.writes(block)));
                 }

@@ -86,6 +86,8 @@ pub(crate) struct Daemon {
 /// Where the start sequence is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Phase {
+    /// A crash took from the journal what is applied here: it is read on and shipped, until peers have brought it back.
+    Lacking,
     /// A barrier was emitted; nothing is applied before it is read.
     Reading(u64),
     Running,

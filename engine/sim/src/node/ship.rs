@@ -5,6 +5,7 @@ use std::rc::Rc;
 use synapse_engine_change::Block;
 use synapse_engine_replication::Monotonic;
 
+use super::Phase;
 use crate::disk::Entry;
 use crate::network::Message;
 use crate::violation::Law;
@@ -153,14 +154,19 @@ impl World {
         let now = Monotonic(self.now());
         let clock = self.clock(node);
         let disk = &self.nodes[node].disk;
-        let ends = disk
+        let ends: Vec<_> = disk
             .logs
             .keys()
             .map(|origin| (*origin, disk.durable_end(*origin)))
             .collect();
         let Some(daemon) = self.daemon(node) else { return };
+        if daemon.phase == Phase::Lacking {
+            self.broadcast(node, &Message::Have(ends));
+            self.begin_sync(node);
+            return self.lack(node);
+        }
         daemon.kernel.own_clock(clock, now);
-        let heartbeat = daemon.kernel.heartbeat(clock);
+        let heartbeat = daemon.kernel.heartbeat(clock, &ends.iter().copied().collect());
         self.broadcast(node, &Message::Heartbeat(heartbeat));
         self.broadcast(node, &Message::Have(ends));
         self.begin_sync(node);
@@ -181,11 +187,12 @@ impl World {
         let limit = self.options.registers_max;
         let n = &mut self.nodes[node];
         let Some(daemon) = n.daemon.as_mut() else { return };
-        daemon.kernel.prune();
+        let origins: Vec<_> = n.disk.logs.keys().copied().collect();
+        daemon.kernel.prune(&origins);
         let kept = daemon.kernel.registers().rows_in_memory();
         let mut pruned = 0;
         for (origin, log) in &mut n.disk.logs {
-            pruned += log.prune(daemon.kernel.forget(*origin));
+            pruned += log.prune(daemon.kernel.prunable(*origin).min(log.durable_end()));
         }
         self.report.add("pruned", pruned);
         if kept > limit {
