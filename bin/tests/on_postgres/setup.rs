@@ -3,3 +3,4 @@
 mod idle;
 mod leave;
 mod refuse;
+mod reload;
