@@ -321,6 +321,7 @@ impl Capture {
             return Ok(());
         }
         self.shared.grew();
+        self.shared.hurry.notify_one();
         let mut durable = self.shared.durable.subscribe();
         let me = self.shared.me;
         tokio::select! {

@@ -39,6 +39,8 @@ pub(crate) struct Shared {
     pub(crate) grown: watch::Sender<u64>,
     /// Some log, or the progress, is to be made durable.
     pub(crate) dirty: watch::Sender<u64>,
+    /// Somebody waits for what is to be made durable.
+    pub(crate) hurry: Notify,
     /// What is durable in the journal, per origin.
     pub(crate) durable: watch::Sender<Context>,
     /// How far capture has read.
@@ -150,6 +152,7 @@ impl Shared {
             shutdown: parts.shutdown,
             grown: watch::Sender::new(0),
             dirty: watch::Sender::new(0),
+            hurry: Notify::new(),
             durable: watch::Sender::new(durable),
             captured: watch::Sender::new(Lsn::ZERO),
             barrier: watch::Sender::new(0),

@@ -6,14 +6,14 @@ use std::time::Duration;
 use synapse_engine_journal::Log;
 use synapse_engine_replication::Progress;
 use synapse_wal_types::Lsn;
-use tokio::sync::watch;
 
 use crate::error::Error;
 use crate::frames;
 use crate::shared::{Shared, UNPOISONED, lock};
 
-/// Between two rounds in which nothing but the progress moved: nobody waits for those.
-const IDLE_ROUND: Duration = Duration::from_millis(50);
+/// Between two rounds, unless somebody waits. Each takes the disk from the server's own commits; what is shipped and
+/// applied meanwhile waits for none.
+const PAUSE: Duration = Duration::from_millis(20);
 
 /// Makes logs durable until the daemon stops.
 ///
@@ -29,54 +29,23 @@ pub(crate) async fn run(shared: Arc<Shared>) -> Result<(), Error> {
                 return Ok(());
             }
         }
-        if round(&shared).await? == Moved::Progress {
-            rest(&shared, &mut dirty).await?;
+        round(&shared).await?;
+        tokio::select! {
+            () = tokio::time::sleep(PAUSE) => {}
+            () = shared.hurry.notified() => {}
+            () = shared.shutdown.cancelled() => {}
         }
     }
 }
 
-/// Waits a little, unless a log grows meanwhile: somebody waits for that.
-async fn rest(shared: &Shared, dirty: &mut watch::Receiver<u64>) -> Result<(), Error> {
-    let until = tokio::time::Instant::now() + IDLE_ROUND;
-    let mut more = false;
-    while let Ok(Ok(())) = tokio::time::timeout_at(until, dirty.changed()).await {
-        more = true;
-        let logs = shared
-            .journal
-            .origins()
-            .into_iter()
-            .map(|origin| shared.journal.log(origin));
-        if logs
-            .collect::<Result<Vec<_>, _>>()?
-            .iter()
-            .any(|log| log.end() > log.durable())
-        {
-            break;
-        }
-    }
-    if more {
-        dirty.mark_changed();
-    }
-    Ok(())
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Moved {
-    Logs,
-    Progress,
-}
-
-async fn round(shared: &Arc<Shared>) -> Result<Moved, Error> {
-    let mut moved = Moved::Progress;
+async fn round(shared: &Arc<Shared>) -> Result<(), Error> {
     let mut progress = None;
     // Our own log comes last: its progress counts what was applied of the others.
     let mut origins = shared.journal.origins();
     origins.sort_by_key(|origin| *origin == shared.me);
     for origin in origins {
         let log = shared.journal.log(origin)?;
-        if log.end() > log.durable() {
-            moved = Moved::Logs;
-        } else if origin != shared.me {
+        if log.end() <= log.durable() && origin != shared.me {
             continue;
         }
         let task = Arc::clone(shared);
@@ -101,7 +70,7 @@ async fn round(shared: &Arc<Shared>) -> Result<Moved, Error> {
             moves
         });
     }
-    Ok(moved)
+    Ok(())
 }
 
 /// Answers with the durable end, and with the progress that went with it.
