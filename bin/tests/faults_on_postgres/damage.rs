@@ -191,7 +191,7 @@ fn flip(path: &Path, at: u64) {
 }
 
 /// The only segment of a log.
-fn segment(cluster: &Cluster, node: &str, origin: &str) -> PathBuf {
+pub(crate) fn segment(cluster: &Cluster, node: &str, origin: &str) -> PathBuf {
     let config = fs::read_to_string(&cluster.node(node).config).unwrap();
     let config: toml::Table = config.parse().unwrap();
     let journal = PathBuf::from(config["node"]["data-dir"].as_str().unwrap()).join("journal");

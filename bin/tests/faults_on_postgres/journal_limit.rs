@@ -1,6 +1,6 @@
 //! A journal that reaches its limit.
 
-use crate::cluster::{Cluster, MIXED};
+use crate::cluster::{Cluster, MIXED, What};
 
 /// Rows of about 1.7 kB that compress by a quarter: together more than the limit.
 const ROWS: usize = 60_000;
@@ -27,8 +27,11 @@ async fn a_full_journal_says_so_and_loses_nothing() {
             )
             .await;
     }
-    let status = async || Some(cluster.status("n1").await).filter(|status| status["state"] == "degraded");
-    let status = cluster.until("n1 is degraded", status).await;
+    degraded(&cluster).await;
+    // What makes room is known after a restart too.
+    cluster.stop("n1", What::Engine).await;
+    cluster.start_again("n1", What::Engine).await;
+    let status = degraded(&cluster).await;
     let problems = status["problems"].to_string();
     assert!(problems.contains("limit"), "{status}");
     let bytes = status["journal_bytes"]
@@ -55,4 +58,9 @@ async fn a_full_journal_says_so_and_loses_nothing() {
     cluster.equal(&["t", "other"]).await;
     let streaming = async || (cluster.status("n1").await["state"] == "streaming").then_some(());
     cluster.until("n1 has room again", streaming).await;
+}
+
+async fn degraded(cluster: &Cluster) -> serde_json::Value {
+    let status = async || Some(cluster.status("n1").await).filter(|status| status["state"] == "degraded");
+    cluster.until("n1 is degraded", status).await
 }

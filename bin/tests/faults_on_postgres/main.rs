@@ -13,6 +13,7 @@ mod journal_limit;
 mod kills;
 mod large;
 mod links;
+mod lost_end;
 mod majors;
 mod ordinary_user;
 mod outages;

@@ -1,7 +1,5 @@
 //! Empty nodes that are filled.
 
-use std::time::Duration;
-
 use crate::cluster::{Cluster, Server, What};
 use crate::load::Load;
 use crate::refused::begin_anew;
@@ -25,8 +23,12 @@ async fn nodes_are_filled_one_after_the_other_while_all_write() {
     cluster.sql("n3", TABLES).await;
     cluster.until_ready().await;
     let more = Load::start(&cluster, &["n3"]);
-    tokio::time::sleep(Duration::from_secs(1)).await;
-    assert!(load.stop().await > 0 && more.stop().await > 0);
+    // All of them write beside each other for a while.
+    let before = load.committed();
+    let both = async || (load.committed() >= before + 200 && more.committed() >= 100).then_some(());
+    cluster.until("old and new members write", both).await;
+    load.stop().await;
+    more.stop().await;
     cluster.equal(&NAMES).await;
 
     // Nobody hands out what another one has: not now, and not what was there before.

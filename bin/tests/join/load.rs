@@ -1,5 +1,7 @@
 //! Writers that go on while nodes join.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use rand::rngs::SmallRng;
@@ -20,33 +22,47 @@ const RETRY_EVERY: Duration = Duration::from_millis(50);
 /// Writers at work.
 pub(crate) struct Load {
     stop: CancellationToken,
-    writers: JoinSet<u64>,
+    writers: JoinSet<()>,
+    committed: Arc<AtomicU64>,
 }
 
 impl Load {
     /// Two writers on each of these nodes.
     pub(crate) fn start(cluster: &Cluster, nodes: &[&str]) -> Load {
         let (stop, mut writers) = (CancellationToken::new(), JoinSet::new());
+        let committed = Arc::new(AtomicU64::new(0));
         for (seed, node) in (0_u64..).zip(nodes.iter().flat_map(|node| [node, node])) {
             let dsn = cluster.node(node).dsn.clone();
-            writers.spawn(write(dsn, SmallRng::seed_from_u64(seed), stop.clone()));
+            writers.spawn(write(
+                dsn,
+                SmallRng::seed_from_u64(seed),
+                stop.clone(),
+                Arc::clone(&committed),
+            ));
         }
-        Load { stop, writers }
+        Load {
+            stop,
+            writers,
+            committed,
+        }
+    }
+
+    /// How many transactions were committed so far.
+    pub(crate) fn committed(&self) -> u64 {
+        self.committed.load(Ordering::Relaxed)
     }
 
     /// Ends it; answers how many transactions were committed.
     pub(crate) async fn stop(mut self) -> u64 {
         self.stop.cancel();
-        let mut committed = 0;
         while let Some(writer) = self.writers.join_next().await {
-            committed += writer.expect("a writer does not panic");
+            writer.expect("a writer does not panic");
         }
-        committed
+        self.committed()
     }
 }
 
-async fn write(dsn: String, mut rng: SmallRng, stop: CancellationToken) -> u64 {
-    let mut committed = 0;
+async fn write(dsn: String, mut rng: SmallRng, stop: CancellationToken, committed: Arc<AtomicU64>) {
     while !stop.is_cancelled() {
         let Ok((client, connection)) = tokio_postgres::connect(&dsn, NoTls).await else {
             tokio::time::sleep(RETRY_EVERY).await;
@@ -54,11 +70,10 @@ async fn write(dsn: String, mut rng: SmallRng, stop: CancellationToken) -> u64 {
         };
         tokio::spawn(connection);
         while !stop.is_cancelled() && client.batch_execute(&transaction(&mut rng)).await.is_ok() {
-            committed += 1;
+            committed.fetch_add(1, Ordering::Relaxed);
             tokio::time::sleep(EVERY).await;
         }
     }
-    committed
 }
 
 /// What replication has to carry: new rows, hot rows, rows that go and come back, rows with a new key.

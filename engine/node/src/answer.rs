@@ -33,6 +33,7 @@ pub(crate) async fn answer(shared: Arc<Shared>, payload: Bytes, mut responder: R
     let request = match frames::decode::<Request>(&payload) {
         Ok(request) => request,
         Err(error) => {
+            // A peer that is gone wants no answer.
             let _ = responder.fail(&format!("unreadable request: {error}")).await;
             return;
         }

@@ -62,6 +62,7 @@ impl Feed {
                 () = stop.cancelled() => {}
                 done = read(&shared, origin, after, &sender) => {
                     if let Err(error) = done {
+                        // An applier that is gone begins anew by itself.
                         let _ = sender.send(Err(error)).await;
                         shared.fed.notify_one();
                     }

@@ -66,11 +66,15 @@ async fn generation(shared: &Arc<Shared>, stop: &CancellationToken) -> Result<()
     let frontier: Context = sessions.values().map(|s| (s.origin(), s.progress())).collect();
     let whole = journal_lacks(shared, &frontier)?.is_none();
     let captured_before = progress.captured;
+    let written = Some(progress.clone());
     // It may take long, and links are to be heard meanwhile.
     let kernel = tokio::task::block_in_place(|| remember(shared, progress, frontier.clone()))?;
     // A transaction that was being cut into parts when the last generation ended is read, and written, again.
     shared.own_log()?.drop_unfinished()?;
-    *shared.progress.lock().expect(UNPOISONED) = OwnProgress::default();
+    *shared.progress.lock().expect(UNPOISONED) = OwnProgress {
+        written,
+        ..OwnProgress::default()
+    };
     shared.captured.send_replace(captured_before);
     shared.confirmed.send_replace(captured_before);
     let known = rebuild::known_stamps(shared, captured_before)?;
@@ -83,6 +87,9 @@ async fn generation(shared: &Arc<Shared>, stop: &CancellationToken) -> Result<()
     } else {
         // The registers lack something, so nothing is decided by them, and nobody hears of them. But peers may wait for
         // what this node's own journal lost, as it waits for them.
+        tracing::warn!(
+            "the journal lost the end of what is applied here; nothing is applied before peers have brought it back"
+        );
         tokio::select! {
             Some(ended) = tasks.join_next() => ended.expect("capture and confirming do not panic"),
             ended = journal_covers(shared, &frontier) => ended,
@@ -143,6 +150,7 @@ async fn applying(
         () = shared.shutdown.cancelled() => Ok(()),
     };
     settling.abort();
+    // It was told to end; how it ended changes nothing.
     let _ = settling.await;
     ended
 }

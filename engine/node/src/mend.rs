@@ -139,6 +139,7 @@ pub(crate) async fn run(shared: Arc<Shared>) -> Result<(), Error> {
         }
         let rest = async {
             if shared.damaged.borrow().is_empty() {
+                // It fails only without a sender, and the sender is held here.
                 let _ = damaged.wait_for(|places| !places.is_empty()).await;
             } else {
                 tokio::time::sleep(AGAIN).await;

@@ -81,20 +81,22 @@ pub(crate) struct Shared {
 pub(crate) struct OwnProgress {
     /// As of what stands in the log; taken by the syncer.
     pub(crate) latest: Option<Progress>,
-    /// What the syncer wrote last.
+    /// What stands in the log last.
     pub(crate) written: Option<Progress>,
     /// Whether the log ends within a large transaction: nothing may stand between its parts.
     pub(crate) within_parts: bool,
 }
 
 impl OwnProgress {
-    /// What is to be written: the latest, or what was written last if more is forgotten `now`. That may be read of a
-    /// state whose transactions are not all in the log.
-    pub(crate) fn due(&mut self, now: Option<Progress>) -> Option<Progress> {
+    /// What is to be written: the latest, or what was written last if more is forgotten `now`: at the journal's limit
+    /// there is no latest, and room comes of what is forgotten. `now` may be ahead of what stands in the log, so nothing
+    /// is taken of it that tells of own transactions after what was written.
+    pub(crate) fn due(&mut self, now: Option<Progress>, me: Origin) -> Option<Progress> {
         let latest = self.latest.take();
         latest.or_else(|| {
             let (now, written) = (now?, self.written.as_ref()?);
-            (now.forgotten != written.forgotten).then(|| Progress {
+            let more = now.forgotten != written.forgotten && now.dropped.get(me) <= written.captured;
+            more.then(|| Progress {
                 dropped: now.dropped,
                 forgotten: now.forgotten,
                 ..written.clone()

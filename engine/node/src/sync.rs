@@ -80,7 +80,7 @@ fn make_durable(shared: &Shared, log: &Log) -> Result<(Lsn, Option<Progress>), E
         let now = shared.kernel().map(|kernel| lock(&kernel).stamper().state().clone());
         let mut own = shared.progress.lock().expect(UNPOISONED);
         if !own.within_parts
-            && let Some(progress) = own.due(now)
+            && let Some(progress) = own.due(now, shared.me)
         {
             // What it counts as applied must not be lost in a crash that it outlives.
             for (origin, applied) in progress.applied.iter() {

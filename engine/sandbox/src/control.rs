@@ -39,6 +39,7 @@ impl What {
 impl Sandbox {
     /// SIGTERM to the daemon, fast shutdown of PostgreSQL; returns when they have ended. What is down stays so.
     pub async fn stop(&mut self, name: &str, what: What, narrate: Narrator<'_>) -> Result<()> {
+        self.record.node(name)?;
         narrate(&format!("stopping {name}"));
         if let Some(process) = self.record.node(name)?.engine().filter(|_| what.engine()) {
             self.node(self.record.node(name)?).engine().stop(process).await?;
@@ -53,6 +54,7 @@ impl Sandbox {
 
     /// SIGKILL to both, then waits until PostgreSQL's children have ended too.
     pub async fn kill(&mut self, name: &str, what: What, narrate: Narrator<'_>) -> Result<()> {
+        self.record.node(name)?;
         narrate(&format!("killing {name}"));
         if let Some(process) = self.record.node(name)?.engine().filter(|_| what.engine()) {
             self.node(self.record.node(name)?).engine().kill(process).await?;
@@ -67,6 +69,7 @@ impl Sandbox {
 
     /// Starts what is down of it: PostgreSQL until it answers, the daemon until its `/healthz` says 200.
     pub async fn start(&mut self, name: &str, what: What, narrate: Narrator<'_>) -> Result<()> {
+        self.record.node(name)?;
         narrate(&format!("starting {name}"));
         if what.postgres() && self.record.node(name)?.postgres().is_none() {
             self.launch_postgres(name).await?;

@@ -28,6 +28,7 @@ pub(super) async fn applied(shared: &Shared, wanted: &Context, patience_ms: u32)
                 stands,
             };
         }
+        // Stirred, late or ending: each is looked at above.
         let _ = timeout_at(deadline.min(Instant::now() + LOOK_AGAIN), stirred.changed()).await;
     }
 }
