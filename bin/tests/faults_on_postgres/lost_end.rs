@@ -42,8 +42,7 @@ async fn nodes_that_lost_each_others_blocks_bring_them_back() {
     let log = cluster.node("n1").log.clone();
     let said = async || {
         let log = std::fs::read_to_string(&log).unwrap();
-        log.contains("the journal lost the end of what is applied")
-            .then_some(())
+        log.contains("the journal lost its end in a crash").then_some(())
     };
     cluster.until("n1 says what its journal lost", said).await;
     cluster.start_again("n2", What::Engine).await;

@@ -1,10 +1,11 @@
-//! Parameters made of borrowed bytes: a `text[]` of a column's values, and a single `text`.
+//! Parameters as the server reads them: a `text[]` of a column's borrowed values, a single `text`, positions and times.
 
 use std::error::Error as StdError;
 use std::fmt;
 
 use bytes::{BufMut, BytesMut};
 use postgres_types::{IsNull, ToSql, Type, to_sql_checked};
+use synapse_wal_types::{Lsn, PgTimestamp};
 
 /// A column of a few thousand rows as `text[]` in the binary array format (`array_recv` in `arrayfuncs.c`). The bytes are
 /// neither checked nor escaped here; the server reads them in the session's client encoding.
@@ -12,6 +13,14 @@ pub(crate) struct TextArray<'a>(pub(crate) Vec<Option<&'a [u8]>>);
 
 /// One value as `text`.
 pub(crate) struct Text<'a>(pub(crate) Option<&'a [u8]>);
+
+/// A `pg_lsn`.
+#[derive(Debug)]
+pub(crate) struct Position(pub(crate) Lsn);
+
+/// A `timestamptz`, to the microsecond.
+#[derive(Debug)]
+pub(crate) struct Time(pub(crate) PgTimestamp);
 
 /// Values never reach a log: `tokio-postgres` logs parameters at level debug.
 impl fmt::Debug for TextArray<'_> {
@@ -67,6 +76,32 @@ impl ToSql for Text<'_> {
 
     fn accepts(ty: &Type) -> bool {
         *ty == Type::TEXT
+    }
+
+    to_sql_checked!();
+}
+
+impl ToSql for Position {
+    fn to_sql(&self, _: &Type, out: &mut BytesMut) -> Result<IsNull, Box<dyn StdError + Sync + Send>> {
+        out.put_u64(self.0.0);
+        Ok(IsNull::No)
+    }
+
+    fn accepts(ty: &Type) -> bool {
+        *ty == Type::PG_LSN
+    }
+
+    to_sql_checked!();
+}
+
+impl ToSql for Time {
+    fn to_sql(&self, _: &Type, out: &mut BytesMut) -> Result<IsNull, Box<dyn StdError + Sync + Send>> {
+        out.put_i64(self.0.0);
+        Ok(IsNull::No)
+    }
+
+    fn accepts(ty: &Type) -> bool {
+        *ty == Type::TIMESTAMPTZ
     }
 
     to_sql_checked!();

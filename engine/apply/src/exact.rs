@@ -96,7 +96,7 @@ impl<'a> Transaction<'_> {
                 }),
             }
         }
-        self.enter()?;
+        self.enter().await?;
         // A large transaction locks piece by piece: what is written is what was locked last.
         self.locked.clear();
         // Prepared before anything is on its way: see `Transaction::prepare`.
@@ -137,7 +137,7 @@ impl<'a> Transaction<'_> {
         if !missing.is_empty() {
             return Err(Error::MissingValues { rows: missing });
         }
-        self.enter()?;
+        self.enter().await?;
         let mut again = Vec::new();
         for group in groups.in_order() {
             match group.op {

@@ -32,6 +32,8 @@ pub struct Executed {
 
 /// A statement's answer.
 enum Answer {
+    /// BEGIN or the marker was done.
+    Begun,
     /// Which of these rows were written.
     Written(Vec<RowId>, Vec<bool>),
     /// Whether the row moved from one key to the other.
@@ -51,9 +53,12 @@ impl<'a> Transaction<'_> {
     pub async fn execute(&mut self, batch: &Batch<'a>, survivors: &HashMap<RowId, Row<'a>>) -> Result<Executed> {
         let mut executed = Executed::default();
         check_survivors(batch, survivors)?;
-        self.enter()?;
-        let mut pipeline = Pipeline::new();
+        self.check_open()?;
         let prepared = self.prepare(batch).await?;
+        let mut pipeline = Pipeline::new();
+        if !batch.steps.is_empty() {
+            self.open(&mut pipeline, || Answer::Begun).await;
+        }
         self.steps(&mut pipeline, batch, &prepared, survivors, &mut executed)
             .await?;
         self.leave();
@@ -214,6 +219,7 @@ impl<'a> Transaction<'_> {
                     executed.dropouts.extend(out.map(|(id, _)| *id));
                     executed.rows_guarded += written.iter().map(|w| u64::from(*w)).sum::<u64>();
                 }
+                Answer::Begun => {}
                 Answer::Moved(_, true) => executed.rows_guarded += 1,
                 Answer::Moved(ids, false) => executed.dropouts.extend(ids),
                 Answer::Inserted(insert, inserted) => {

@@ -31,6 +31,8 @@ pub const fn session_settings() -> &'static [(&'static str, &'static str)] {
 /// a disabled plan counts as.
 pub(crate) const WRITER: &[(&str, &str)] = &[
     ("session_replication_role", "replica"),
+    // BEGIN and what follows it go out together: without the transaction that BEGIN opens nothing can be written.
+    ("default_transaction_read_only", "on"),
     ("row_security", "off"),
     ("plan_cache_mode", "force_generic_plan"),
     ("enable_seqscan", "off"),

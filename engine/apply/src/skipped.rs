@@ -12,7 +12,7 @@ impl Transaction<'_> {
     pub async fn skip(&mut self, txn: TxnId, reason: &str, changes: &str) -> Result<()> {
         let sql = "INSERT INTO synapse.skipped (origin, lsn, reason, changes) \
              VALUES ($1, $2::text::pg_lsn, $3, $4::text::jsonb) ON CONFLICT (origin, lsn) DO NOTHING";
-        let client = self.enter()?;
+        let client = self.enter().await?;
         let (origin, lsn) = (txn.origin.to_string(), txn.lsn.to_string());
         let values: [&(dyn ToSql + Sync); 4] = [&origin, &lsn, &reason, &changes];
         let parameters: Vec<_> = values.into_iter().map(|value| (value, Type::TEXT)).collect();

@@ -11,7 +11,7 @@ use tokio_postgres::{Client, Statement};
 use crate::error::{Error, Result};
 use crate::render::{self, Op};
 use crate::shape::Shape;
-use crate::transaction::{MARKER_SQL, MARKER_TYPES};
+use crate::transaction::{MARKER_SQL, MARKER_TYPES, POSITION_SQL, POSITION_TYPES};
 
 /// Statements kept; past it all are prepared anew. A plan takes some 20 KiB in the backend.
 const STATEMENTS_MAX: usize = 2_000;
@@ -23,6 +23,7 @@ pub(crate) struct Statements {
     prepared: HashMap<(TableId, Op), Vec<Prepared>>,
     count: usize,
     marker: Option<Statement>,
+    position: Option<Statement>,
 }
 
 #[derive(Debug)]
@@ -78,14 +79,12 @@ impl Statements {
 
     /// The statement that begins every transaction.
     pub(crate) async fn marker(&mut self, client: &Client) -> Result<Statement> {
-        if let Some(marker) = &self.marker {
-            return Ok(marker.clone());
-        }
-        let marker = client
-            .prepare_typed(MARKER_SQL, &MARKER_TYPES)
-            .await
-            .map_err(Error::doing("prepare a marker"))?;
-        Ok(self.marker.insert(marker).clone())
+        constant(&mut self.marker, client, MARKER_SQL, &MARKER_TYPES).await
+    }
+
+    /// The statement before every COMMIT.
+    pub(crate) async fn position(&mut self, client: &Client) -> Result<Statement> {
+        constant(&mut self.position, client, POSITION_SQL, &POSITION_TYPES).await
     }
 
     /// How the table's key is compared.
@@ -106,6 +105,15 @@ impl Statements {
         self.shapes.insert(table.id, (Arc::clone(table), Arc::clone(&shape)));
         Ok(shape)
     }
+}
+
+async fn constant(known: &mut Option<Statement>, client: &Client, sql: &str, types: &[Type]) -> Result<Statement> {
+    if let Some(known) = known {
+        return Ok(known.clone());
+    }
+    let prepared = client.prepare_typed(sql, types).await;
+    let prepared = prepared.map_err(Error::doing("prepare a statement of every transaction"))?;
+    Ok(known.insert(prepared).clone())
 }
 
 fn same(a: &Arc<Table>, b: &Arc<Table>) -> bool {

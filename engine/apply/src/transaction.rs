@@ -12,6 +12,7 @@ use synapse_engine_replication::{Marker, MarkerKind, PREFIX};
 use synapse_wal_types::{Lsn, Oid, PgTimestamp, Xid};
 use tokio_postgres::{Client, Statement};
 
+use crate::array::{Position, Time};
 use crate::error::{Error, Result};
 use crate::origin;
 use crate::pipeline::Pipeline;
@@ -38,8 +39,19 @@ pub struct Transaction<'s> {
     pub(crate) guard: Guard,
     /// Which rows were there when they were locked, by the last call that locked any.
     pub(crate) locked: std::collections::HashMap<RowId, bool>,
+    /// BEGIN and marker, until they go out in front of the first statements.
+    opening: Option<Opening>,
+    /// Prepared before anything is sent, as all statements are.
+    position: Statement,
     ends_at: End,
     state: State,
+}
+
+/// What every transaction begins with.
+#[derive(Debug)]
+struct Opening {
+    marker: Statement,
+    stem: String,
 }
 
 /// Where the commit leaves the origin, and when.
@@ -65,8 +77,8 @@ enum State {
 }
 
 impl Session {
-    /// Begins a transaction with its marker. The origin's progress moves with its commit to the
-    /// marker's `last`, but not for a re-check, which leaves it where it is.
+    /// Begins a transaction with its marker; both go out with its first statements. The origin's progress moves with its
+    /// commit to the marker's `last`, but not for a re-check, which leaves it where it is.
     pub async fn begin(&mut self, begin: Begin) -> Result<Transaction<'_>> {
         let moves_to = match begin.marker.kind {
             MarkerKind::Batch => Some(begin.marker.last),
@@ -80,36 +92,20 @@ impl Session {
             progress: moves_to.unwrap_or(self.progress),
             commit_ts: begin.commit_ts,
         };
-        let statement = self.statements.marker(&self.client).await?;
-        let mut transaction = Transaction {
+        let opening = Opening {
+            marker: self.statements.marker(&self.client).await?,
+            stem: begin.marker.stem(),
+        };
+        let position = self.statements.position(&self.client).await?;
+        Ok(Transaction {
             session: self,
             guard,
             locked: std::collections::HashMap::new(),
+            opening: Some(opening),
+            position,
             ends_at,
-            state: State::Failed,
-        };
-        let client = Arc::clone(&transaction.session.client);
-        let open = Arc::clone(&client);
-        let mut pipeline = Pipeline::new();
-        pipeline
-            .send(async move {
-                let begin = open.batch_execute("BEGIN ISOLATION LEVEL READ COMMITTED");
-                begin.await.map_err(Error::doing("begin a transaction"))
-            })
-            .await;
-        let stem = begin.marker.stem();
-        pipeline
-            .send(async move {
-                let parameters: [&(dyn ToSql + Sync); 1] = [&stem];
-                let marker = client.execute(&statement, &parameters);
-                marker.await.map(|_| ()).map_err(Error::doing("write a marker"))
-            })
-            .await;
-        while let Some(answer) = pipeline.next().await {
-            answer?;
-        }
-        transaction.state = State::Open;
-        Ok(transaction)
+            state: State::Open,
+        })
     }
 }
 
@@ -118,6 +114,10 @@ pub(crate) const MARKER_SQL: &str =
     "SELECT pg_logical_emit_message(true, 'synapse', $1 || pg_snapshot_xmin(pg_current_snapshot())::text)";
 /// Types of its parameters.
 pub(crate) const MARKER_TYPES: [Type; 1] = [Type::TEXT];
+/// Where the origin is after the commit. The server does not forget it at commit, so every transaction says it.
+pub(crate) const POSITION_SQL: &str = "SELECT pg_replication_origin_xact_setup($1, $2)";
+/// Types of its parameters.
+pub(crate) const POSITION_TYPES: [Type; 2] = [Type::PG_LSN, Type::TIMESTAMPTZ];
 
 const _: () = assert!(PREFIX.len() == "synapse".len(), "MARKER_SQL writes the prefix out");
 
@@ -128,7 +128,7 @@ impl Transaction<'_> {
             return Ok(());
         }
         let sql = render::lock_tables(tables.iter().map(AsRef::as_ref));
-        let client = self.enter()?;
+        let client = self.enter().await?;
         client.batch_execute(&sql).await.map_err(Error::doing("lock tables"))?;
         self.leave();
         Ok(())
@@ -136,14 +136,33 @@ impl Transaction<'_> {
 
     /// Commits. Any error but [`Error::CommitUnknown`] means that nothing was committed.
     ///
-    /// The origin's position is set here, in one message with COMMIT, and not when the transaction begins: since
+    /// The origin's position is set here, right before COMMIT, and not when the transaction begins: since
     /// PostgreSQL 16 an *abort* moves the origin to it as well (`RecordTransactionAbort` in `xact.c`), and transactions
     /// that were rolled back would count as applied. Until here the position is that of the commit before.
     pub async fn commit(mut self) -> Result<()> {
-        let client = self.enter()?;
+        let client = self.enter().await?;
         let unknown = |cause: String| Error::CommitUnknown { cause };
-        let sql = format!("{}; COMMIT", self.ends_at.setup());
-        match client.batch_execute(&sql).await.map_err(Error::doing("commit")) {
+        let End { progress, commit_ts } = self.ends_at;
+        let position = self.position.clone();
+        let mut pipeline = Pipeline::new();
+        let to_set = Arc::clone(&client);
+        pipeline
+            .send(async move {
+                let parameters: [&(dyn ToSql + Sync); 2] = [&Position(progress), &Time(commit_ts)];
+                let set = to_set.execute(&position, &parameters).await;
+                set.map(|_| ()).map_err(Error::doing("set the origin's position"))
+            })
+            .await;
+        // Should that fail, this is a rollback.
+        let commit = client.batch_execute("COMMIT");
+        pipeline
+            .send(async { commit.await.map_err(Error::doing("commit")) })
+            .await;
+        let mut done = Ok(());
+        while let Some(answer) = pipeline.next().await {
+            done = done.and(answer);
+        }
+        match done {
             Ok(()) => {
                 self.state = State::Ended;
                 self.session.progress = self.session.progress.max(self.ends_at.progress);
@@ -167,6 +186,9 @@ impl Transaction<'_> {
     /// Rolls back.
     pub async fn rollback(mut self) -> Result<()> {
         self.state = State::Ended;
+        if self.opening.is_some() {
+            return Ok(());
+        }
         let client = Arc::clone(&self.session.client);
         client
             .batch_execute("ROLLBACK")
@@ -182,12 +204,48 @@ impl Transaction<'_> {
 
     /// Begins to talk to the server: until [`Self::leave`] the transaction counts as failed, so that a future that is
     /// dropped half-way, or an error, leaves it so.
-    pub(crate) fn enter(&mut self) -> Result<Arc<Client>> {
+    pub(crate) async fn enter(&mut self) -> Result<Arc<Client>> {
+        self.check_open()?;
+        let mut pipeline = Pipeline::new();
+        self.open(&mut pipeline, || ()).await;
+        while let Some(answer) = pipeline.next().await {
+            answer?;
+        }
+        Ok(Arc::clone(&self.session.client))
+    }
+
+    /// [`Self::enter`] without BEGIN and marker, which [`Self::open`] sends then.
+    pub(crate) fn check_open(&mut self) -> Result<()> {
         if self.has_failed() {
             return Err(Error::Failed);
         }
         self.state = State::Failed;
-        Ok(Arc::clone(&self.session.client))
+        Ok(())
+    }
+
+    /// Sends BEGIN and marker, if they have not gone out, each with `answer` for its answer. Should BEGIN fail, what is
+    /// sent behind it fails too: outside a transaction of its own the session may only read.
+    pub(crate) async fn open<'p, T: 'p>(&mut self, pipeline: &mut Pipeline<'p, T>, answer: fn() -> T) {
+        let Some(Opening { marker, stem }) = self.opening.take() else {
+            return;
+        };
+        let client = Arc::clone(&self.session.client);
+        pipeline
+            .send(async move {
+                let begin = client.batch_execute("BEGIN READ WRITE");
+                begin.await.map_err(Error::doing("begin a transaction"))?;
+                Ok(answer())
+            })
+            .await;
+        let client = Arc::clone(&self.session.client);
+        pipeline
+            .send(async move {
+                let parameters: [&(dyn ToSql + Sync); 1] = [&stem];
+                let marker = client.execute(&marker, &parameters);
+                marker.await.map_err(Error::doing("write a marker"))?;
+                Ok(answer())
+            })
+            .await;
     }
 
     pub(crate) fn leave(&mut self) {
@@ -209,24 +267,9 @@ impl Transaction<'_> {
     }
 }
 
-impl End {
-    /// Says where the origin is after the commit: the statement before COMMIT. `xact_setup` is not reset at commit, so
-    /// every transaction says it. The time is exact, in parts that fit where versions differ.
-    fn setup(self) -> String {
-        const DAY: i64 = 86_400_000_000;
-        let (days, rest) = (self.commit_ts.0.div_euclid(DAY), self.commit_ts.0.rem_euclid(DAY));
-        let (seconds, micros) = (rest / 1_000_000, rest % 1_000_000);
-        format!(
-            "SELECT pg_replication_origin_xact_setup('{}', timestamptz '2000-01-01 00:00:00+00' \
-             + interval '{days} days {seconds} seconds {micros} microseconds')",
-            self.progress
-        )
-    }
-}
-
 impl Drop for Transaction<'_> {
     fn drop(&mut self) {
-        if self.state != State::Ended {
+        if self.state != State::Ended && self.opening.is_none() {
             // The driver sends a statement when its future is polled for the first time; the answer is of no interest.
             let rollback = pin!(self.session.client.batch_execute("ROLLBACK"));
             let _ = rollback.poll(&mut Context::from_waker(Waker::noop()));

@@ -49,6 +49,8 @@ pub(crate) struct Capture {
     ours: bool,
     /// Whether what was read last is a row of our applier.
     rests: bool,
+    /// How far was read when all of it went out last.
+    flushed: Lsn,
     /// Whether the journal is at its limit: what is read is stamped and indexed, and read again later.
     full: bool,
 }
@@ -69,6 +71,7 @@ impl Capture {
             durable_first: false,
             ours: false,
             rests: false,
+            flushed: Lsn::ZERO,
             full: false,
             shared,
             kernel,
@@ -320,7 +323,7 @@ impl Capture {
         if self.full {
             return Ok(());
         }
-        self.shared.grew();
+        self.shared.grew(self.shared.me);
         self.shared.hurry.notify_one();
         let mut durable = self.shared.durable.subscribe();
         let me = self.shared.me;
@@ -345,6 +348,10 @@ impl Capture {
 
     /// Closes the open block, notes what waited for it, and hands the state of the stamper to the syncer.
     async fn flush(&mut self) -> Result<(), Error> {
+        // Within a transaction there is nothing to tell: the server sends its rows one by one.
+        if !self.full && self.deferred.is_empty() && lock(&self.kernel).stamper().state().captured == self.flushed {
+            return Ok(());
+        }
         self.write_out()?;
         if let Some((last, _)) = self.deferred.last() {
             self.until_durable(last.txn.lsn).await?;
@@ -354,6 +361,7 @@ impl Capture {
             lock(&self.kernel).local_done(&stamp);
         }
         let state = lock(&self.kernel).stamper().state().clone();
+        self.flushed = state.captured;
         self.shared.captured.send_replace(state.captured);
         if self.full {
             return Ok(());
@@ -365,7 +373,7 @@ impl Capture {
                 .send_if_modified(|shippable| std::mem::replace(shippable, end.max(*shippable)) < end);
         }
         self.shared.progress.lock().expect(UNPOISONED).latest = Some(state);
-        self.shared.grew();
+        self.shared.grew(self.shared.me);
         Ok(())
     }
 

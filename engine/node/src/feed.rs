@@ -119,7 +119,7 @@ async fn read(
     blocks: &mpsc::Sender<Result<Ahead, Error>>,
 ) -> Result<(), Error> {
     let mut reader = shared.journal.log(origin)?.read_after(after)?;
-    let mut grown = shared.grown.subscribe();
+    let mut grown = shared.growth.of(origin);
     let room = Arc::new(Semaphore::new(AHEAD_BYTES));
     loop {
         grown.borrow_and_update();

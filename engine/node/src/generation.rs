@@ -87,9 +87,6 @@ async fn generation(shared: &Arc<Shared>, stop: &CancellationToken) -> Result<()
     } else {
         // The registers lack something, so nothing is decided by them, and nobody hears of them. But peers may wait for
         // what this node's own journal lost, as it waits for them.
-        tracing::warn!(
-            "the journal lost the end of what is applied here; nothing is applied before peers have brought it back"
-        );
         tokio::select! {
             Some(ended) = tasks.join_next() => ended.expect("capture and confirming do not panic"),
             ended = journal_covers(shared, &frontier) => ended,
@@ -203,20 +200,22 @@ fn journal_lacks(shared: &Shared, frontier: &Context) -> Result<Option<(Origin, 
 
 /// Waits until the journal holds all that is applied here: the registers are made from it.
 async fn journal_covers(shared: &Shared, frontier: &Context) -> Result<(), Error> {
-    let mut grown = shared.grown.subscribe();
-    loop {
-        grown.borrow_and_update();
-        let Some((origin, end, applied)) = journal_lacks(shared, frontier)? else {
-            return Ok(());
-        };
-        tokio::select! {
-            () = shared.shutdown.cancelled() => return Err(Error::Stopping),
-            _ = grown.changed() => {}
-            () = tokio::time::sleep(JOURNAL_PATIENCE) => {
-                tracing::warn!(%origin, %end, %applied, "the journal lost its end in a crash; waiting for a peer to bring it back");
+    for (origin, applied) in frontier.iter() {
+        let log = shared.journal.log(origin)?;
+        let mut grown = shared.growth.of(origin);
+        let mut said = tokio::time::interval(JOURNAL_PATIENCE);
+        while log.end() < applied {
+            tokio::select! {
+                () = shared.shutdown.cancelled() => return Err(Error::Stopping),
+                _ = grown.changed() => {}
+                _ = said.tick() => {
+                    let end = log.end();
+                    tracing::warn!(%origin, %end, %applied, "the journal lost its end in a crash; waiting for a peer to bring it back");
+                }
             }
         }
     }
+    Ok(())
 }
 
 fn remember(shared: &Shared, progress: Progress, frontier: Context) -> Result<Arc<Mutex<NodeKernel>>, Error> {

@@ -131,11 +131,9 @@ impl Applier {
         self.shared.stir();
         tracing::info!("streaming");
         let mut stirred = self.shared.stirred.subscribe();
-        let mut grown = self.shared.grown.subscribe();
         let mut looked = Instant::now();
         loop {
             stirred.borrow_and_update();
-            grown.borrow_and_update();
             // Not only when nothing happens: other links are busy while one waits for its table.
             if looked.elapsed() >= LOOK_AGAIN {
                 self.look_again().await?;
@@ -147,7 +145,6 @@ impl Applier {
             tokio::select! {
                 () = self.stop.cancelled() => return Ok(()),
                 _ = stirred.changed() => {}
-                _ = grown.changed() => {}
                 () = self.shared.fed.notified() => {}
                 () = tokio::time::sleep_until(self.merges_until().unwrap_or(looked + LOOK_AGAIN)) => {}
             }

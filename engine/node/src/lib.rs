@@ -32,6 +32,7 @@ mod error;
 mod feed;
 mod frames;
 mod generation;
+mod growth;
 mod http;
 mod join;
 mod lane;

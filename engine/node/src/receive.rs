@@ -118,6 +118,7 @@ async fn take(shared: &Arc<Shared>, link: OutgoingLink, origin: Origin) -> Resul
     };
     // The peer has a log from now on, and its present life is known by it.
     shared.journal.log(origin)?;
+    shared.stir();
     let mut durable = shared.durable.subscribe();
     loop {
         tokio::select! {
@@ -159,7 +160,7 @@ impl Link {
             return self.part(log, length).await;
         }
         self.owed.push_back((header.origin, header.last, length));
-        shared.grew();
+        shared.grew(header.origin);
         self.grant(&shared.durable.borrow().clone())
     }
 

@@ -14,6 +14,7 @@ use crate::answer::OpenCopy;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::error::Error;
+use crate::growth::Growth;
 use crate::join::{Joining, Known};
 use crate::mend::{self, Places};
 use crate::peer::Peer;
@@ -35,8 +36,7 @@ pub(crate) struct Shared {
     pub(crate) numbers: Mutex<Numbers>,
     pub(crate) counters: Counters,
     pub(crate) shutdown: CancellationToken,
-    /// Some log grew.
-    pub(crate) grown: watch::Sender<u64>,
+    pub(crate) growth: Growth,
     /// Some log, or the progress, is to be made durable.
     pub(crate) dirty: watch::Sender<u64>,
     /// Somebody waits for what is to be made durable.
@@ -152,7 +152,7 @@ impl Shared {
             numbers: parts.numbers,
             counters: Counters::default(),
             shutdown: parts.shutdown,
-            grown: watch::Sender::new(0),
+            growth: Growth::default(),
             dirty: watch::Sender::new(0),
             hurry: Notify::new(),
             durable: watch::Sender::new(durable),
@@ -242,8 +242,9 @@ impl Shared {
         self.counters.conflict(&name, kind, count);
     }
 
-    pub(crate) fn grew(&self) {
-        self.grown.send_modify(|n| *n += 1);
+    /// A log grew: what came is to be read, and made durable.
+    pub(crate) fn grew(&self, origin: Origin) {
+        self.growth.grew(origin);
         self.dirty.send_modify(|n| *n += 1);
     }
 

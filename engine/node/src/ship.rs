@@ -118,7 +118,7 @@ async fn blocks(shared: &Arc<Shared>, sender: &Sender, peer: NodeId, wanted: Sub
         Lsn::ZERO
     };
     let mut reader = log.read_after(wanted.after.max(begin))?;
-    let mut grown = shared.grown.subscribe();
+    let mut grown = shared.growth.of(wanted.origin);
     let mut stirred = shared.stirred.subscribe();
     let own = wanted.origin == shared.me;
     let mut shippable = shared.shippable.subscribe();

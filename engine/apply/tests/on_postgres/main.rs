@@ -12,6 +12,8 @@ mod exact;
 #[cfg(test)]
 mod guard;
 #[cfg(test)]
+mod opening;
+#[cfg(test)]
 mod plans;
 #[cfg(test)]
 mod steps;

@@ -85,6 +85,11 @@ impl Server {
         config
     }
 
+    /// Where it listens.
+    pub(crate) fn socket(&self) -> PathBuf {
+        self.directory.path().join(".s.PGSQL.5432")
+    }
+
     /// An application's session.
     pub(crate) async fn application(&self, database: &str) -> Client {
         let (client, connection) = self.config(database).connect(NoTls).await.unwrap();

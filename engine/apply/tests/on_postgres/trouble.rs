@@ -212,7 +212,8 @@ async fn a_backend_that_ends_is_a_lost_connection_and_in_commit_an_unknown_outco
     assert_eq!((error.remedy(), error.class()), (Remedy::Reconnect, Class::Transient));
     drop(transaction);
     let mut second = session(&server, "postgres").await;
-    let transaction = begin(&mut second, &client, 100, None).await;
+    let mut transaction = begin(&mut second, &client, 100, None).await;
+    transaction.execute(&insert, &HashMap::new()).await.unwrap();
     answer(&client, kill).await;
     let error = transaction.commit().await.unwrap_err();
     assert!(matches!(error, Error::CommitUnknown { .. }), "{error:?}");
