@@ -1,6 +1,8 @@
 //! capture -> stamp -> journal: this node's own stream, in its order.
 
+mod large;
 mod local;
+mod out;
 mod relations;
 mod stream;
 
@@ -11,14 +13,14 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use synapse_engine_change::{ChangeSet, Transaction};
 use synapse_engine_identity::Stamp;
-use synapse_engine_journal::{BlockBuilder, Parts, encode_block};
+use synapse_engine_journal::BlockBuilder;
 use synapse_engine_replication::{Message, PREFIX, Stamped};
 use synapse_wal_client::{Event, StreamReader};
 use synapse_wal_pgoutput::{Assembler, Change, Committed, First, Step};
 use synapse_wal_types::Lsn;
 
 use crate::error::Error;
-use crate::shared::{ASKED, NodeKernel, Shared, UNPOISONED, lock};
+use crate::shared::{ASKED, NodeKernel, Shared, lock};
 use local::note;
 use relations::Relations;
 use stream::Streams;
@@ -274,132 +276,9 @@ impl Capture {
         }
     }
 
-    /// A transaction too large for memory: from the spool into blocks of its own.
-    async fn large(&mut self, committed: &Committed, stream: stream::Stream) -> Result<(), Error> {
-        self.flush().await?;
-        let (stamped, journalled) = self.stamp(committed);
-        let stamp = &stamped.stamp;
-        let writes = !journalled && !self.full;
-        let mut parts = Parts::new(self.shared.me, transaction(committed, stamp));
-        let mut any = false;
-        self.shared.progress.lock().expect(UNPOISONED).within_parts = true;
-        for chunk in stream.replay() {
-            let chunk = chunk?;
-            any = true;
-            self.relations.check(&chunk).await?;
-            self.count(chunk.len());
-            if !stamped.durable_first {
-                self.note(stamp, &chunk);
-            }
-            let mut blocks = Vec::new();
-            if writes {
-                parts.push(&chunk, 0..chunk.len(), &mut blocks)?;
-            }
-            self.append(blocks)?;
-        }
-        if any && writes {
-            self.durable_first |= stamped.durable_first;
-            self.append([parts.finish()])?;
-        }
-        self.shared.progress.lock().expect(UNPOISONED).within_parts = false;
-        if any && stamped.durable_first {
-            self.until_durable(stamp.txn.lsn).await?;
-            for chunk in stream.replay() {
-                self.note(stamp, &chunk?);
-            }
-        }
-        if any {
-            lock(&self.kernel).local_done(stamp);
-        } else {
-            lock(&self.kernel).nothing_up_to(committed.end_lsn);
-        }
-        stream.remove()?;
-        self.flush().await
-    }
-
-    /// Waits until the own log is durable up to `lsn`. At the journal's limit nothing becomes durable, and nothing is
-    /// sent either: what is stamped there is stamped again.
-    async fn until_durable(&self, lsn: Lsn) -> Result<(), Error> {
-        if self.full {
-            return Ok(());
-        }
-        self.shared.grew(self.shared.me);
-        self.shared.hurry.notify_one();
-        let mut durable = self.shared.durable.subscribe();
-        let me = self.shared.me;
-        tokio::select! {
-            done = durable.wait_for(|durable| durable.get(me) >= lsn) => done.map(|_| ()).map_err(|_| Error::Stopping),
-            () = self.shared.shutdown.cancelled() => Err(Error::Stopping),
-        }
-    }
-
     fn count(&self, changes: usize) {
         self.shared.counters.captured_transactions.add(1);
         self.shared.counters.captured_changes.add(changes as u64);
-    }
-
-    fn append(&self, blocks: impl IntoIterator<Item = synapse_engine_change::Block>) -> Result<(), Error> {
-        let log = self.shared.own_log()?;
-        for block in blocks {
-            log.append(&encode_block(&block)?)?;
-        }
-        Ok(())
-    }
-
-    /// Closes the open block, notes what waited for it, and hands the state of the stamper to the syncer.
-    async fn flush(&mut self) -> Result<(), Error> {
-        // Within a transaction there is nothing to tell: the server sends its rows one by one.
-        if !self.full && self.deferred.is_empty() && lock(&self.kernel).stamper().state().captured == self.flushed {
-            return Ok(());
-        }
-        self.write_out()?;
-        if let Some((last, _)) = self.deferred.last() {
-            self.until_durable(last.txn.lsn).await?;
-        }
-        for (stamp, set) in std::mem::take(&mut self.deferred) {
-            self.note(&stamp, &set);
-            lock(&self.kernel).local_done(&stamp);
-        }
-        let state = lock(&self.kernel).stamper().state().clone();
-        self.flushed = state.captured;
-        self.shared.captured.send_replace(state.captured);
-        if self.full {
-            return Ok(());
-        }
-        let end = self.shared.own_log()?.end();
-        if !std::mem::take(&mut self.durable_first) {
-            self.shared
-                .shippable
-                .send_if_modified(|shippable| std::mem::replace(shippable, end.max(*shippable)) < end);
-        }
-        self.shared.progress.lock().expect(UNPOISONED).latest = Some(state);
-        self.shared.grew(self.shared.me);
-        Ok(())
-    }
-
-    /// Appends the open block, if the journal has room.
-    fn write_out(&mut self) -> Result<(), Error> {
-        let room = self.shared.journal.room();
-        if self.full && room {
-            return Err(Error::RoomAgain);
-        }
-        let mut blocks = Vec::new();
-        while let Some(block) = self.builder.finish() {
-            blocks.push(block);
-        }
-        if !room && !self.full {
-            tracing::warn!(
-                limit_bytes = self.shared.journal.limit_bytes(),
-                "the journal is at its limit: the slot waits until peers have applied more"
-            );
-            self.full = true;
-        }
-        if self.full {
-            return Ok(());
-        }
-        // One transaction may be several blocks, between which the syncer must put nothing.
-        let _own = self.shared.progress.lock().expect(UNPOISONED);
-        self.append(blocks)
     }
 }
 

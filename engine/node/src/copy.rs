@@ -14,7 +14,7 @@ use synapse_wal_types::Lsn;
 use crate::answer::{WORKERS, ask};
 use crate::error::Error;
 use crate::frames::{Answer, Opened, Request, TableShape};
-use crate::run::make_slot;
+use crate::prepare::make_slot;
 use crate::shared::{Shared, UNPOISONED};
 use crate::sql;
 use crate::state::{Copies, Join};

@@ -1,15 +1,17 @@
-//! deliver -> resolve -> apply: which transactions come next, and what is done when they fail.
+//! deliver -> resolve -> apply: which transactions come next.
+
+mod failed;
+mod line;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use synapse_engine_apply::{BarrierSession, Remedy, Session, our_roidents};
+use synapse_engine_apply::{BarrierSession, Session, our_roidents};
 use synapse_engine_change::{Change, Part};
 use synapse_engine_identity::Origin;
 use synapse_engine_plan::Order;
 use synapse_engine_replication::Delivery;
-use synapse_engine_setup::Fingerprint;
 use synapse_wal_types::Oid;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -18,25 +20,15 @@ use crate::batch::{Failure, Work};
 use crate::clock;
 use crate::error::Error;
 use crate::feed::{Feed, Next};
-use crate::generation::{refresh, session};
-use crate::peer::{Stop, StopClass};
+use crate::generation::session;
 use crate::shared::{NodeKernel, Phase, Shared, lock};
 use crate::sql;
+use line::{Line, TRANSACTIONS_MAX};
 
-/// Source transactions in one of ours: beyond this the server gains nothing more.
-const TRANSACTIONS_MAX: usize = 2_000;
 /// Changes in one of ours: bounds memory, and how long rows stay locked.
 const CHANGES_MAX: usize = 8_000;
-/// Fewer transactions than this are not worth one of ours while more are about to come.
-const WORTH_MERGING: usize = 500;
-/// An origin's transaction that committed so long ago is one of a backlog: more are about to come.
-const BACKLOG: Duration = Duration::from_millis(200);
-/// The longest that a part of a backlog waits for more to be merged with.
-const MERGE_WAIT: Duration = Duration::from_millis(5);
 /// How often what can only time, or the catalogue, mend is looked at again.
 const LOOK_AGAIN: Duration = Duration::from_millis(500);
-/// The longest pause before a transaction that gave way is tried again.
-const GIVE_WAY_MAX_MILLIS: u64 = 200;
 
 /// Applies what peers sent, one transaction at a time.
 pub(crate) struct Applier {
@@ -49,38 +41,6 @@ pub(crate) struct Applier {
     catalog: tokio_postgres::Client,
     lines: BTreeMap<Origin, Line>,
     stop: CancellationToken,
-}
-
-/// One origin's transactions on their way.
-struct Line {
-    feed: Feed,
-    waiting: VecDeque<Next>,
-    at_most: usize,
-    order: Order,
-    gave_way: u32,
-    refreshed: bool,
-    /// Until when a part of a backlog waits for more.
-    merges_until: Option<Instant>,
-    /// The catalogue that its last attempt began with.
-    tried: Fingerprint,
-}
-
-impl Line {
-    /// Whether what waits here is better applied a little later, together with more. A server works less the more it is
-    /// given at once, and nobody sees a backlog's beginning some milliseconds later.
-    fn merges(&mut self) -> bool {
-        let newest = self
-            .waiting
-            .back()
-            .map(|next| next.block.transactions[next.at].commit_ts);
-        let age = newest.map_or(0, |commit| clock::now().0.saturating_sub(commit.0));
-        if self.waiting.len() >= WORTH_MERGING || i128::from(age) < BACKLOG.as_micros().cast_signed() {
-            self.merges_until = None;
-            return false;
-        }
-        let now = Instant::now();
-        now < *self.merges_until.get_or_insert(now + MERGE_WAIT)
-    }
 }
 
 impl Applier {
@@ -309,140 +269,6 @@ impl Applier {
             .get_mut(&origin)
             .expect("a line is opened before it is applied")
             .feed
-    }
-
-    /// What a failed attempt leads to. Answers whether to go on at once.
-    async fn failed(&mut self, origin: Origin, txns: &[Next], order: Order, failure: Failure) -> Result<bool, Error> {
-        self.shared.counters.retries.add(1);
-        let remedy = failure.remedy();
-        tracing::debug!(%origin, transactions = txns.len(), ?order, error = %failure, ?remedy, "an attempt failed");
-        if txns[0].part() != Part::Whole {
-            // Its parts were taken from the feed: read them again.
-            let after = lock(&self.kernel).frontier().get(origin);
-            let feed = Feed::start(&self.shared, origin, after, self.stop.child_token());
-            let line = self.lines.get_mut(&origin).expect("lines are never closed");
-            line.feed = feed;
-            line.waiting.clear();
-        }
-        let line = self.lines.get_mut(&origin).expect("lines are never closed");
-        match remedy {
-            Remedy::Reconnect => return Err(failure.into_error()),
-            Remedy::Smaller => {
-                line.at_most = (txns.len() / 2).max(1);
-                line.gave_way += 1;
-                let longest = (5 << line.gave_way.min(6)).min(GIVE_WAY_MAX_MILLIS);
-                let pause = Duration::from_millis(rand::random_range(1..=longest));
-                tokio::time::sleep(pause).await;
-                return Ok(true);
-            }
-            Remedy::SourceOrder if order == Order::Merged => {
-                line.order = Order::Source;
-                return Ok(true);
-            }
-            Remedy::Catalogue if !line.refreshed => {
-                line.refreshed = true;
-                refresh(&self.shared, &mut self.catalog).await?;
-                if let Some(session) = self.sessions.get_mut(&origin) {
-                    session.forget_tables();
-                }
-                return Ok(true);
-            }
-            Remedy::SourceOrder | Remedy::Catalogue | Remedy::Fetch | Remedy::Operator if txns.len() > 1 => {
-                // One by one, so that what comes before the one that fails is applied.
-                line.at_most = 1;
-                return Ok(true);
-            }
-            Remedy::SourceOrder | Remedy::Catalogue | Remedy::Fetch | Remedy::Operator => {}
-        }
-        self.stop_line(origin, &txns[0], &failure, remedy == Remedy::Catalogue);
-        Ok(false)
-    }
-
-    fn stop_line(&mut self, origin: Origin, next: &Next, failure: &Failure, until_catalog_changes: bool) {
-        let txn = next.stamp().txn;
-        let (table, key) = failure.place(next);
-        let class = if failure.is_bug() {
-            StopClass::Bug
-        } else {
-            StopClass::Definite
-        };
-        let message = failure.to_string();
-        tracing::error!(%txn, error = %message, table, "a transaction cannot be applied; its link stops until this is mended");
-        let stop = Stop {
-            txn,
-            class,
-            message,
-            table,
-            key,
-            until_catalog_changes,
-        };
-        if let Some(line) = self.lines.get_mut(&origin) {
-            // When it is tried again, the catalogue is looked at again first.
-            line.refreshed = false;
-        }
-        self.shared.peers().entry(origin.node).or_default().stop = Some(stop);
-        self.shared.stir();
-    }
-
-    /// Links that wait for the catalogue are tried again once it has changed.
-    async fn look_again(&mut self) -> Result<(), Error> {
-        let waiting = self
-            .shared
-            .peers()
-            .values()
-            .any(|p| p.stop.as_ref().is_some_and(|s| s.until_catalog_changes));
-        if !waiting {
-            return Ok(());
-        }
-        refresh(&self.shared, &mut self.catalog).await?;
-        // Others read the catalogue too: what counts is what the line has tried, not what was read last.
-        let now = self.shared.directory().fingerprint;
-        let mut peers = self.shared.peers();
-        for (origin, _) in self.lines.iter().filter(|(_, line)| line.tried != now) {
-            if let Some(session) = self.sessions.get_mut(origin) {
-                session.forget_tables();
-            }
-            let peer = peers.entry(origin.node).or_default();
-            peer.stop
-                .take_if(|stop| stop.until_catalog_changes && stop.txn.origin == *origin);
-        }
-        Ok(())
-    }
-
-    async fn skip_if_asked(&mut self, origin: Origin) -> Result<bool, Error> {
-        let asked = {
-            let mut peers = self.shared.peers();
-            let Some(peer) = peers.get_mut(&origin.node) else {
-                return Ok(false);
-            };
-            let skip = peer.skip.take();
-            let Some(stop) = peer.stop.as_ref().filter(|stop| Some(stop.txn) == skip) else {
-                return Ok(false);
-            };
-            stop.message.clone()
-        };
-        let line = self
-            .lines
-            .get_mut(&origin)
-            .expect("a line is opened before it is skipped in");
-        let next = match line.waiting.pop_front() {
-            Some(next) => next,
-            None => match line.feed.peek()? {
-                Some(next) => {
-                    line.feed.pass();
-                    next
-                }
-                None => return Ok(false),
-            },
-        };
-        match self.skip(origin, &next, &asked).await {
-            Ok(()) => {
-                self.shared.peers().entry(origin.node).or_default().stop = None;
-                self.shared.stir();
-                Ok(true)
-            }
-            Err(failure) => Err(failure.into_error()),
-        }
     }
 }
 

@@ -38,6 +38,7 @@ mod join;
 mod lane;
 mod mend;
 mod peer;
+mod prepare;
 mod prune;
 mod rebuild;
 mod receive;

@@ -3,27 +3,25 @@
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
-use synapse_engine_identity::{Context, Incarnation, Origin};
+use synapse_engine_identity::Origin;
 use synapse_engine_journal::{Error as JournalError, Journal, Options};
-use synapse_engine_setup::{Catalog, Recorded};
+use synapse_engine_setup::Catalog;
 use synapse_engine_transport::{Acceptor, Endpoint, Hello, Keys, PeerName, TlsFiles};
-use synapse_wal_client::{Connection, Kind, LogicalSlot, Session, SlotLife, SlotSnapshot};
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::check::{slot_name, wanted};
+use crate::check::slot_name;
 use crate::config::Config;
 use crate::error::{Class, Error};
-use crate::frames;
-use crate::join::clear;
+use crate::prepare::prepare;
 use crate::shared::{Parts, Phase, Shared};
 use crate::state::{Join, State};
 use crate::tables::Directory;
-use crate::{generation, http, mend, prune, receive, ship, sql, sync};
+use crate::{generation, http, mend, prune, receive, ship, sync};
 
 /// First and longest pause before what failed is tried again.
 const PAUSE: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
@@ -61,7 +59,7 @@ async fn life(config: Config, shutdown: CancellationToken, reload: Arc<Notify>) 
     let data_dir = config.node.data_dir.clone();
     let file = |action, path| move |source| Error::File { action, path, source };
     std::fs::create_dir_all(&data_dir).map_err(file("create", data_dir.clone()))?;
-    let state = load_state(&config)?;
+    let state = State::load_or_begin(&config)?;
     let me = Origin {
         node: state.node,
         incarnation: state.incarnation,
@@ -220,95 +218,6 @@ async fn prepared(shared: &Arc<Shared>) -> Option<u16> {
     }
 }
 
-/// Looks whether the server is the one it was, installs what capture needs, and makes the slot.
-async fn prepare(shared: &Arc<Shared>) -> Result<u16, Error> {
-    let mut client = sql::connect(shared, "setup").await?;
-    if let Join::Replacing { from } = shared.state().join {
-        clear(shared, &mut client, from).await?;
-    }
-    let recorded = synapse_engine_setup::recorded_node(&client).await?;
-    let state = shared.state();
-    match recorded {
-        Some((origin, _)) if origin != shared.me && state.slot_created => {
-            return Err(Error::Refused(format!(
-                "the database belongs to {origin}, the data directory to {}; hint: one of them was restored or replaced: resync this node",
-                shared.me
-            )));
-        }
-        Some((origin, _)) if origin.node == shared.me.node && (origin != shared.me || !state.set_up) => {
-            return Err(Error::Refused(format!(
-                "the database was set up as {origin}, and the data directory is new; hint: bring the data directory back, or resync this node: synapsectl node join --from PEER --replace-local --confirm"
-            )));
-        }
-        Some((_, recorded)) => {
-            let slot = state.slot_created.then(|| shared.slot.clone());
-            synapse_engine_setup::identity_check(&client, &Recorded { slot, ..recorded }).await?;
-        }
-        None if state.slot_created => {
-            return Err(Error::Refused("the database was detached or replaced, and the data directory is of before; hint: give this node a new data directory".to_owned()));
-        }
-        // Said before it is done: two lives that begin within a second bear the same number.
-        None if !state.set_up => shared.change_state(|state| state.set_up = true)?,
-        None => {}
-    }
-    let installed = synapse_engine_setup::install(
-        &mut client,
-        &wanted(&shared.config, shared.me.incarnation, state.ordinal)?,
-    )
-    .await?;
-    for change in &installed.changes {
-        tracing::info!(?change, "set-up changed");
-    }
-    let row = client
-        .query_one(
-            "SELECT current_setting('server_version'), current_setting('server_version_num')::int4",
-            &[],
-        )
-        .await?;
-    let (version, number): (String, i32) = (row.try_get(0)?, row.try_get(1)?);
-    let version = version.split_whitespace().next().unwrap_or_default().to_owned();
-    *shared.pg_version.lock().expect(crate::shared::UNPOISONED) = version;
-    // A node that is filled from another one has no stream before it is full.
-    if !state.slot_created && !matches!(state.join, Join::Copying { .. }) {
-        make_slot(shared, &client, Context::new(), |_| {}).await?;
-    }
-    Ok(u16::try_from(number / 10_000).unwrap_or(0))
-}
-
-/// Makes the slot, and the progress from which capture begins: either both stand, or both are made again. `applied` is
-/// what this node holds of others when its stream begins, `then` what follows for its joining.
-pub(crate) async fn make_slot(
-    shared: &Arc<Shared>,
-    client: &tokio_postgres::Client,
-    applied: Context,
-    then: impl FnOnce(&mut Join),
-) -> Result<(), Error> {
-    synapse_engine_setup::drop_slot(client, &shared.slot).await?;
-    shared.journal.remove(shared.me)?;
-    let mut connection = Connection::connect(&shared.config.postgres.dsn, Kind::Logical, &Session::default()).await?;
-    let slot = LogicalSlot {
-        life: SlotLife::Permanent,
-        snapshot: SlotSnapshot::None,
-    };
-    let created = connection.create_logical_slot(&shared.slot, slot).await?;
-    connection.close().await?;
-    let log = shared.own_log()?;
-    let start = created.consistent_point;
-    log.begin_after(start)?;
-    let progress = synapse_engine_replication::Progress {
-        captured: start,
-        applied,
-        ..Default::default()
-    };
-    log.append_progress(start, &frames::encode(&progress))?;
-    log.sync()?;
-    shared.shippable.send_replace(start);
-    shared.change_state(|state| {
-        (state.slot_created, state.start) = (true, start);
-        then(&mut state.join);
-    })
-}
-
 async fn links(shared: &Arc<Shared>, keys: &Arc<Keys>, tasks: &TaskTracker, pg_major: u16) -> Result<(), Error> {
     let hello = Hello {
         software: env!("CARGO_PKG_VERSION").to_owned(),
@@ -331,54 +240,4 @@ async fn bind(address: SocketAddr) -> Result<TcpListener, Error> {
     TcpListener::bind(address)
         .await
         .map_err(|error| Error::Refused(format!("[api] listen {address}: {error}; hint: choose a free port")))
-}
-
-fn load_state(config: &Config) -> Result<State, Error> {
-    let dir = &config.node.data_dir;
-    let file = |action| {
-        move |source| Error::File {
-            action,
-            path: dir.clone(),
-            source,
-        }
-    };
-    if let Some(state) = State::load(dir).map_err(file("read node.json in"))? {
-        if state.node != config.node.name || state.cluster != config.cluster.name.to_string() {
-            return Err(Error::Refused(format!(
-                "{} belongs to node {} of cluster {}; hint: [node] data-dir names another node's directory",
-                dir.display(),
-                state.node,
-                state.cluster
-            )));
-        }
-        return Ok(state);
-    }
-    let now = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default()
-        .as_secs();
-    let state = State {
-        cluster: config.cluster.name.to_string(),
-        node: config.node.name,
-        incarnation: Incarnation(u32::try_from(now).unwrap_or(u32::MAX)),
-        ordinal: ordinal(config),
-        set_up: false,
-        slot_created: false,
-        start: synapse_wal_types::Lsn::ZERO,
-        held: Default::default(),
-        join: Join::new(),
-    };
-    state.save(dir).map_err(file("write node.json in"))?;
-    Ok(state)
-}
-
-/// The place of this node's address among all: every node counts the same, because every node lists the same addresses.
-fn ordinal(config: &Config) -> u16 {
-    let own = config
-        .cluster
-        .advertise
-        .clone()
-        .unwrap_or_else(|| config.cluster.listen.to_string());
-    let before = config.cluster.join.iter().filter(|peer| **peer < own).count();
-    u16::try_from(before).unwrap_or(u16::MAX)
 }

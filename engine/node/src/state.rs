@@ -5,10 +5,14 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 use synapse_engine_identity::{Context, Incarnation, NodeId, Origin};
 use synapse_wal_types::Lsn;
+
+use crate::config::Config;
+use crate::error::Error;
 
 /// `node.json` in the data directory.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -95,6 +99,49 @@ impl Join {
 const NAME: &str = "node.json";
 
 impl State {
+    /// What the data directory remembers of this node, or what a new life begins with.
+    ///
+    /// # Errors
+    /// When the directory is another node's, or cannot be read or written.
+    pub(crate) fn load_or_begin(config: &Config) -> Result<State, Error> {
+        let dir = &config.node.data_dir;
+        let file = |action| {
+            move |source| Error::File {
+                action,
+                path: dir.clone(),
+                source,
+            }
+        };
+        if let Some(state) = State::load(dir).map_err(file("read node.json in"))? {
+            if state.node != config.node.name || state.cluster != config.cluster.name.to_string() {
+                return Err(Error::Refused(format!(
+                    "{} belongs to node {} of cluster {}; hint: [node] data-dir names another node's directory",
+                    dir.display(),
+                    state.node,
+                    state.cluster
+                )));
+            }
+            return Ok(state);
+        }
+        let now = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default()
+            .as_secs();
+        let state = State {
+            cluster: config.cluster.name.to_string(),
+            node: config.node.name,
+            incarnation: Incarnation(u32::try_from(now).unwrap_or(u32::MAX)),
+            ordinal: ordinal(config),
+            set_up: false,
+            slot_created: false,
+            start: synapse_wal_types::Lsn::ZERO,
+            held: Default::default(),
+            join: Join::new(),
+        };
+        state.save(dir).map_err(file("write node.json in"))?;
+        Ok(state)
+    }
+
     /// Reads it; `None` when this node has never been set up.
     pub(crate) fn load(data_dir: &Path) -> io::Result<Option<Self>> {
         match std::fs::read(path(data_dir)) {
@@ -124,4 +171,15 @@ impl State {
 
 fn path(data_dir: &Path) -> PathBuf {
     data_dir.join(NAME)
+}
+
+/// The place of this node's address among all: every node counts the same, because every node lists the same addresses.
+fn ordinal(config: &Config) -> u16 {
+    let own = config
+        .cluster
+        .advertise
+        .clone()
+        .unwrap_or_else(|| config.cluster.listen.to_string());
+    let before = config.cluster.join.iter().filter(|peer| **peer < own).count();
+    u16::try_from(before).unwrap_or(u16::MAX)
 }
