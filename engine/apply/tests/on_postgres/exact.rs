@@ -8,8 +8,7 @@ use synapse_engine_identity::{ColumnId, TxnId};
 use synapse_engine_plan::{Batch, Exact, ExactWrite, Row, Step, Table};
 use synapse_wal_types::Lsn;
 
-use crate::fixture::{answer, batch, begin, origin, row, row_id, rows, session, table, texts};
-use crate::server::Server;
+use crate::fixture::{answer, batch, begin, origin, row, row_id, rows, session, texts, with_table};
 
 const A: ColumnId = ColumnId(1);
 const B: ColumnId = ColumnId(2);
@@ -48,13 +47,7 @@ fn known<'a>(rows: &[Row<'a>], table: &Arc<Table>) -> Batch<'a> {
 
 #[tokio::test]
 async fn locked_rows_become_what_they_are_to_become() {
-    let server = Server::start().await;
-    let client = server.application("postgres").await;
-    client
-        .batch_execute("CREATE TABLE t (id int PRIMARY KEY, a text, b text); INSERT INTO t SELECT i, 'a', 'b' FROM generate_series(1, 3) i")
-        .await
-        .unwrap();
-    let t = table(&client, 1, "public", "t").await;
+    let (server, client, t) = with_table("CREATE TABLE t (id int PRIMARY KEY, a text, b text); INSERT INTO t SELECT i, 'a', 'b' FROM generate_series(1, 3) i").await;
     let mut session = session(&server, "postgres").await;
     let all: Vec<Row<'_>> = ["1", "2", "3", "4", "5"].map(|id| texts(&[id, "A", "B"])).to_vec();
     let ids: Vec<_> = all.iter().map(|row| row_id(&t, row)).collect();
@@ -94,13 +87,9 @@ async fn locked_rows_become_what_they_are_to_become() {
 
 #[tokio::test]
 async fn a_re_check_writes_what_every_author_won() {
-    let server = Server::start().await;
-    let client = server.application("postgres").await;
-    client
-        .batch_execute("CREATE TABLE t (id numeric PRIMARY KEY, a text, b text); INSERT INTO t VALUES (1.0, 'a', 'b')")
-        .await
-        .unwrap();
-    let t = table(&client, 1, "public", "t").await;
+    let (server, client, t) =
+        with_table("CREATE TABLE t (id numeric PRIMARY KEY, a text, b text); INSERT INTO t VALUES (1.0, 'a', 'b')")
+            .await;
     let mut session = session(&server, "postgres").await;
     let one = texts(&["1.00", "A", "B"]);
     // What the batch did not win stays as it is in the row, the key's text included.
@@ -143,13 +132,7 @@ async fn a_re_check_writes_what_every_author_won() {
 
 #[tokio::test]
 async fn a_row_that_appeared_after_it_was_locked_is_looked_at_again() {
-    let server = Server::start().await;
-    let client = server.application("postgres").await;
-    client
-        .batch_execute("CREATE TABLE t (id int PRIMARY KEY, a text, b text)")
-        .await
-        .unwrap();
-    let t = table(&client, 1, "public", "t").await;
+    let (server, client, t) = with_table("CREATE TABLE t (id int PRIMARY KEY, a text, b text)").await;
     let mut session = session(&server, "postgres").await;
     let (one, two) = (texts(&["1", "A", "B"]), texts(&["2", "A", "B"]));
     let ids = [row_id(&t, &one), row_id(&t, &two)];
@@ -186,13 +169,7 @@ async fn a_row_that_appeared_after_it_was_locked_is_looked_at_again() {
 
 #[tokio::test]
 async fn columns_that_nobody_knows_are_asked_for_and_filled() {
-    let server = Server::start().await;
-    let client = server.application("postgres").await;
-    client
-        .batch_execute("CREATE TABLE t (id int PRIMARY KEY, a text, b text)")
-        .await
-        .unwrap();
-    let t = table(&client, 1, "public", "t").await;
+    let (server, client, t) = with_table("CREATE TABLE t (id int PRIMARY KEY, a text, b text)").await;
     let mut session = session(&server, "postgres").await;
     let one = row(&[Some("1"), Some("A"), Some("<unchanged>")]);
     let exacts = [exact(&t, &one, live(&[ID, A], vec![], &[B]))];

@@ -40,6 +40,15 @@ pub(crate) async fn session_of(server: &Server, database: &str, node: &str) -> S
         .unwrap()
 }
 
+/// A server, an application's session on it, and the table `t` that `sql` makes.
+pub(crate) async fn with_table(sql: &str) -> (Server, Client, Arc<Table>) {
+    let server = Server::start().await;
+    let client = server.application("postgres").await;
+    client.batch_execute(sql).await.unwrap();
+    let t = table(&client, 1, "public", "t").await;
+    (server, client, t)
+}
+
 /// The table as the catalogue describes it.
 pub(crate) async fn table(client: &Client, id: u32, schema: &str, name: &str) -> Arc<Table> {
     client.batch_execute("SET search_path = pg_catalog").await.unwrap();

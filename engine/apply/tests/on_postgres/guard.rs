@@ -4,18 +4,14 @@ use std::collections::HashMap;
 
 use synapse_engine_plan::Step;
 
-use crate::fixture::{answer, apply, batch, begin, horizon, keys, row_id, rows, session, session_of, table, texts};
-use crate::server::Server;
+use crate::fixture::{
+    answer, apply, batch, begin, horizon, keys, row_id, rows, session, session_of, texts, with_table,
+};
 
 #[tokio::test]
 async fn rows_of_the_application_pass_below_the_horizon_and_drop_out_above_it() {
-    let server = Server::start().await;
-    let client = server.application("postgres").await;
-    client
-        .batch_execute("CREATE TABLE t (id int PRIMARY KEY, a text); INSERT INTO t VALUES (1, 'old'), (2, 'old')")
-        .await
-        .unwrap();
-    let t = table(&client, 1, "public", "t").await;
+    let (server, client, t) =
+        with_table("CREATE TABLE t (id int PRIMARY KEY, a text); INSERT INTO t VALUES (1, 'old'), (2, 'old')").await;
     let mut session = session(&server, "postgres").await;
     let above = horizon(&client).await;
     client
@@ -41,13 +37,7 @@ async fn rows_of_the_application_pass_below_the_horizon_and_drop_out_above_it() 
 
 #[tokio::test]
 async fn rows_of_our_other_origins_and_of_the_same_transaction_pass() {
-    let server = Server::start().await;
-    let client = server.application("postgres").await;
-    client
-        .batch_execute("CREATE TABLE t (id int PRIMARY KEY, a text)")
-        .await
-        .unwrap();
-    let t = table(&client, 1, "public", "t").await;
+    let (server, client, t) = with_table("CREATE TABLE t (id int PRIMARY KEY, a text)").await;
     let mut first = session_of(&server, "postgres", "n1").await;
     let mut second = session_of(&server, "postgres", "n2").await;
     let insert = vec![Step::Insert(rows(&t, &[texts(&["1", "x"])]))];
@@ -64,13 +54,8 @@ async fn rows_of_our_other_origins_and_of_the_same_transaction_pass() {
 
 #[tokio::test]
 async fn a_change_made_while_the_statement_waits_drops_the_row_out() {
-    let server = Server::start().await;
-    let client = server.application("postgres").await;
-    client
-        .batch_execute("CREATE TABLE t (id int PRIMARY KEY, a text); INSERT INTO t VALUES (1, 'old'), (2, 'old')")
-        .await
-        .unwrap();
-    let t = table(&client, 1, "public", "t").await;
+    let (server, client, t) =
+        with_table("CREATE TABLE t (id int PRIMARY KEY, a text); INSERT INTO t VALUES (1, 'old'), (2, 'old')").await;
     let mut session = session(&server, "postgres").await;
     let above = horizon(&client).await;
     client

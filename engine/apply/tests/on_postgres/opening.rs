@@ -8,21 +8,15 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{UnixListener, UnixStream};
 use tokio_postgres::{Config, NoTls};
 
-use crate::fixture::{answer, batch, begin, options, origin, row_id, rows, table, texts};
-use crate::server::Server;
+use crate::fixture::{answer, batch, begin, options, origin, row_id, rows, texts, with_table};
 
 const BEGIN: &[u8] = b"BEGIN READ WRITE";
 const REFUSED: &[u8] = b"SELECT 1/0      ";
 
 #[tokio::test]
 async fn where_begin_is_refused_nothing_is_written() {
-    let server = Server::start().await;
-    let client = server.application("postgres").await;
-    client
-        .batch_execute("CREATE TABLE t (id int PRIMARY KEY, a text); INSERT INTO t VALUES (1, 'old'), (2, 'old')")
-        .await
-        .unwrap();
-    let t = table(&client, 1, "public", "t").await;
+    let (server, client, t) =
+        with_table("CREATE TABLE t (id int PRIMARY KEY, a text); INSERT INTO t VALUES (1, 'old'), (2, 'old')").await;
     let between = tempfile::tempdir().unwrap();
     let listener = UnixListener::bind(between.path().join(".s.PGSQL.5432")).unwrap();
     let mut config = Config::new();

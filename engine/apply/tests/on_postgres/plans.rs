@@ -5,18 +5,12 @@ use std::collections::HashMap;
 use synapse_engine_change::Value;
 use synapse_engine_plan::Step;
 
-use crate::fixture::{answer, batch, begin, horizon, keys, rows, session, table};
+use crate::fixture::{answer, batch, begin, horizon, keys, rows, session, table, with_table};
 use crate::server::Server;
 
 #[tokio::test]
 async fn batches_of_one_and_of_thousands_never_read_a_large_table_through() {
-    let server = Server::start().await;
-    let client = server.application("postgres").await;
-    client
-        .batch_execute("CREATE TABLE t (id int PRIMARY KEY, a text)")
-        .await
-        .unwrap();
-    let t = table(&client, 1, "public", "t").await;
+    let (server, client, t) = with_table("CREATE TABLE t (id int PRIMARY KEY, a text)").await;
     let mut session = session(&server, "postgres").await;
     let ids: Vec<String> = (0..5_000).map(|i| (i * 199 + 1).to_string()).collect();
     let all: Vec<_> = ids

@@ -5,18 +5,14 @@ use std::sync::Arc;
 
 use synapse_engine_plan::{Batch, KeylessStep, Step, TruncateTable};
 
-use crate::fixture::{answer, apply, batch, begin, horizon, keys, row, row_id, rows, session, table, texts};
+use crate::fixture::{
+    answer, apply, batch, begin, horizon, keys, row, row_id, rows, session, table, texts, with_table,
+};
 use crate::server::Server;
 
 #[tokio::test]
 async fn inserts_updates_and_deletes_are_written() {
-    let server = Server::start().await;
-    let client = server.application("postgres").await;
-    client
-        .batch_execute("CREATE TABLE t (id int PRIMARY KEY, a text, b int)")
-        .await
-        .unwrap();
-    let t = table(&client, 1, "public", "t").await;
+    let (server, client, t) = with_table("CREATE TABLE t (id int PRIMARY KEY, a text, b int)").await;
     let mut session = session(&server, "postgres").await;
     let new = [
         texts(&["1", "x", "10"]),
@@ -39,13 +35,8 @@ async fn inserts_updates_and_deletes_are_written() {
 
 #[tokio::test]
 async fn what_is_absent_or_in_the_way_drops_out() {
-    let server = Server::start().await;
-    let client = server.application("postgres").await;
-    client
-        .batch_execute("CREATE TABLE t (id int PRIMARY KEY, u int UNIQUE); INSERT INTO t VALUES (1, 1), (2, 2)")
-        .await
-        .unwrap();
-    let t = table(&client, 1, "public", "t").await;
+    let (server, client, t) =
+        with_table("CREATE TABLE t (id int PRIMARY KEY, u int UNIQUE); INSERT INTO t VALUES (1, 1), (2, 2)").await;
     let mut session = session(&server, "postgres").await;
     let above = horizon(&client).await;
     let (absent, there, taken, fine) = (
@@ -70,13 +61,8 @@ async fn what_is_absent_or_in_the_way_drops_out() {
 
 #[tokio::test]
 async fn a_deferrable_constraint_does_not_hinder_an_insert() {
-    let server = Server::start().await;
-    let client = server.application("postgres").await;
-    client
-        .batch_execute("CREATE TABLE t (id int PRIMARY KEY, u int UNIQUE DEFERRABLE); INSERT INTO t VALUES (1, 1)")
-        .await
-        .unwrap();
-    let t = table(&client, 1, "public", "t").await;
+    let (server, client, t) =
+        with_table("CREATE TABLE t (id int PRIMARY KEY, u int UNIQUE DEFERRABLE); INSERT INTO t VALUES (1, 1)").await;
     let mut session = session(&server, "postgres").await;
     let new = [texts(&["1", "5"]), texts(&["2", "2"])];
     let done = apply(&mut session, &client, 100, None, vec![Step::Insert(rows(&t, &new))]).await;
@@ -89,15 +75,10 @@ async fn a_deferrable_constraint_does_not_hinder_an_insert() {
 
 #[tokio::test]
 async fn a_key_change_moves_the_row_or_drops_out() {
-    let server = Server::start().await;
-    let client = server.application("postgres").await;
-    client
-        .batch_execute(
-            "CREATE TABLE t (id int PRIMARY KEY, a text, b text); INSERT INTO t VALUES (1, 'a', 'b'), (2, 'c', 'd')",
-        )
-        .await
-        .unwrap();
-    let t = table(&client, 1, "public", "t").await;
+    let (server, client, t) = with_table(
+        "CREATE TABLE t (id int PRIMARY KEY, a text, b text); INSERT INTO t VALUES (1, 'a', 'b'), (2, 'c', 'd')",
+    )
+    .await;
     let mut session = session(&server, "postgres").await;
     let above = horizon(&client).await;
     let step = |from: &'static str, to: &'static str| {
@@ -124,13 +105,8 @@ async fn a_key_change_moves_the_row_or_drops_out() {
 
 #[tokio::test]
 async fn exactly_one_equal_row_without_a_key_is_changed() {
-    let server = Server::start().await;
-    let client = server.application("postgres").await;
-    client
-        .batch_execute("CREATE TABLE t (a json, p point, c char(4), b bool); ALTER TABLE t REPLICA IDENTITY FULL")
-        .await
-        .unwrap();
-    let t = table(&client, 1, "public", "t").await;
+    let (server, client, t) =
+        with_table("CREATE TABLE t (a json, p point, c char(4), b bool); ALTER TABLE t REPLICA IDENTITY FULL").await;
     let mut session = session(&server, "postgres").await;
     let one = row(&[Some("{\"a\": 1}"), Some("(1,2)"), Some("x   "), None]);
     let other = row(&[None, Some("(1,2)"), Some("x   "), Some("t")]);

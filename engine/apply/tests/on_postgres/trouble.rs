@@ -10,20 +10,14 @@ use synapse_engine_plan::Step;
 use synapse_wal_types::Lsn;
 use tokio_postgres::NoTls;
 
-use crate::fixture::{answer, batch, begin, horizon, keys, options, origin, row_id, rows, session, table, texts};
+use crate::fixture::{answer, batch, begin, horizon, keys, options, origin, row_id, rows, session, texts, with_table};
 use crate::server::Server;
 
 #[tokio::test]
 async fn a_unique_violation_surfaces_as_the_first_error_and_shows_no_values() {
-    let server = Server::start().await;
-    let client = server.application("postgres").await;
-    client
-        .batch_execute(
-            "CREATE TABLE t (id int PRIMARY KEY, u text UNIQUE); INSERT INTO t VALUES (1, 'secret'), (2, 'x')",
-        )
-        .await
-        .unwrap();
-    let t = table(&client, 1, "public", "t").await;
+    let (server, client, t) =
+        with_table("CREATE TABLE t (id int PRIMARY KEY, u text UNIQUE); INSERT INTO t VALUES (1, 'secret'), (2, 'x')")
+            .await;
     let mut session = session(&server, "postgres").await;
     let above = horizon(&client).await;
     let steps = vec![
@@ -48,13 +42,7 @@ async fn a_unique_violation_surfaces_as_the_first_error_and_shows_no_values() {
 
 #[tokio::test]
 async fn a_value_that_its_type_refuses_is_not_shown() {
-    let server = Server::start().await;
-    let client = server.application("postgres").await;
-    client
-        .batch_execute("CREATE TABLE t (id int PRIMARY KEY, c varchar(3))")
-        .await
-        .unwrap();
-    let t = table(&client, 1, "public", "t").await;
+    let (server, client, t) = with_table("CREATE TABLE t (id int PRIMARY KEY, c varchar(3))").await;
     let mut session = session(&server, "postgres").await;
     for (bad, code) in [(["secret", "x"], "22P02"), (["1", "secret"], "22001")] {
         let mut transaction = begin(&mut session, &client, 100, None).await;
@@ -70,13 +58,7 @@ async fn a_value_that_its_type_refuses_is_not_shown() {
 
 #[tokio::test]
 async fn a_binary_value_or_none_at_all_is_a_bug_before_anything_is_sent() {
-    let server = Server::start().await;
-    let client = server.application("postgres").await;
-    client
-        .batch_execute("CREATE TABLE t (id int PRIMARY KEY, a text)")
-        .await
-        .unwrap();
-    let t = table(&client, 1, "public", "t").await;
+    let (server, client, t) = with_table("CREATE TABLE t (id int PRIMARY KEY, a text)").await;
     let mut session = session(&server, "postgres").await;
     let whole = rows(&t, &[texts(&["1", "x"])]);
     for (bad, binary) in [(Value::Binary(b"x"), true), (Value::Unchanged, false)] {
@@ -94,13 +76,7 @@ async fn a_binary_value_or_none_at_all_is_a_bug_before_anything_is_sent() {
 
 #[tokio::test]
 async fn a_missing_table_or_key_waits_for_the_catalogue() {
-    let server = Server::start().await;
-    let client = server.application("postgres").await;
-    client
-        .batch_execute("CREATE TABLE t (id int PRIMARY KEY, a text)")
-        .await
-        .unwrap();
-    let t = table(&client, 1, "public", "t").await;
+    let (server, client, t) = with_table("CREATE TABLE t (id int PRIMARY KEY, a text)").await;
     let mut session = session(&server, "postgres").await;
     let insert = batch(vec![Step::Insert(rows(&t, &[texts(&["1", "x"])]))]);
     client.batch_execute("ALTER TABLE t RENAME TO gone").await.unwrap();
@@ -124,13 +100,8 @@ async fn a_missing_table_or_key_waits_for_the_catalogue() {
 
 #[tokio::test]
 async fn of_a_deadlock_our_session_is_the_victim() {
-    let server = Server::start().await;
-    let client = server.application("postgres").await;
-    client
-        .batch_execute("CREATE TABLE t (id int PRIMARY KEY, a text); INSERT INTO t VALUES (1, 'old'), (2, 'old')")
-        .await
-        .unwrap();
-    let t = table(&client, 1, "public", "t").await;
+    let (server, client, t) =
+        with_table("CREATE TABLE t (id int PRIMARY KEY, a text); INSERT INTO t VALUES (1, 'old'), (2, 'old')").await;
     let mut session = session(&server, "postgres").await;
     let watcher = server.application("postgres").await;
     let above = horizon(&client).await;
@@ -168,13 +139,7 @@ async fn of_a_deadlock_our_session_is_the_victim() {
 
 #[tokio::test]
 async fn a_lock_that_is_not_got_in_time_asks_for_a_smaller_batch() {
-    let server = Server::start().await;
-    let client = server.application("postgres").await;
-    client
-        .batch_execute("CREATE TABLE t (id int PRIMARY KEY); INSERT INTO t VALUES (1)")
-        .await
-        .unwrap();
-    let t = table(&client, 1, "public", "t").await;
+    let (server, client, t) = with_table("CREATE TABLE t (id int PRIMARY KEY); INSERT INTO t VALUES (1)").await;
     let impatient = Options {
         lock_timeout: Duration::from_millis(50),
         ..options()
@@ -196,13 +161,7 @@ async fn a_lock_that_is_not_got_in_time_asks_for_a_smaller_batch() {
 
 #[tokio::test]
 async fn a_backend_that_ends_is_a_lost_connection_and_in_commit_an_unknown_outcome() {
-    let server = Server::start().await;
-    let client = server.application("postgres").await;
-    client
-        .batch_execute("CREATE TABLE t (id int PRIMARY KEY)")
-        .await
-        .unwrap();
-    let t = table(&client, 1, "public", "t").await;
+    let (server, client, t) = with_table("CREATE TABLE t (id int PRIMARY KEY)").await;
     let kill = "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE application_name = 'synapse'";
     let mut first = session(&server, "postgres").await;
     let mut transaction = begin(&mut first, &client, 100, None).await;

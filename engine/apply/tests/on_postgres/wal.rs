@@ -8,7 +8,7 @@ use synapse_engine_replication::{MarkerKind, Message};
 use synapse_wal_types::{Lsn, PgTimestamp};
 use tokio_postgres::{Client, NoTls};
 
-use crate::fixture::{answer, batch, begin, marker, row_id, rows, session, session_of, table, texts};
+use crate::fixture::{answer, batch, begin, marker, row_id, rows, session, session_of, table, texts, with_table};
 use crate::server::Server;
 
 const SLOT: &str = "SELECT pg_create_logical_replication_slot('s', 'test_decoding')";
@@ -28,13 +28,7 @@ async fn progress(client: &Client) -> String {
 
 #[tokio::test]
 async fn the_marker_is_the_first_item_and_progress_moves_exactly() {
-    let server = Server::start().await;
-    let client = server.application("postgres").await;
-    client
-        .batch_execute("CREATE TABLE t (id int PRIMARY KEY)")
-        .await
-        .unwrap();
-    let t = table(&client, 1, "public", "t").await;
+    let (server, client, t) = with_table("CREATE TABLE t (id int PRIMARY KEY)").await;
     answer(&client, SLOT).await;
     let mut session = session(&server, "postgres").await;
     assert_eq!(
@@ -66,13 +60,7 @@ async fn the_marker_is_the_first_item_and_progress_moves_exactly() {
 
 #[tokio::test]
 async fn a_rolled_back_or_dropped_transaction_moves_nothing_and_the_session_goes_on() {
-    let server = Server::start().await;
-    let client = server.application("postgres").await;
-    client
-        .batch_execute("CREATE TABLE t (id int PRIMARY KEY)")
-        .await
-        .unwrap();
-    let t = table(&client, 1, "public", "t").await;
+    let (server, client, t) = with_table("CREATE TABLE t (id int PRIMARY KEY)").await;
     let mut session = session(&server, "postgres").await;
     let insert = batch(vec![Step::Insert(rows(&t, &[texts(&["1"])]))]);
     let mut dropped = begin(&mut session, &client, 0x100, None).await;
@@ -103,19 +91,14 @@ async fn a_rolled_back_or_dropped_transaction_moves_nothing_and_the_session_goes
 
 #[tokio::test]
 async fn a_commit_that_is_refused_leaves_progress_where_it_was() {
-    let server = Server::start().await;
-    let client = server.application("postgres").await;
-    client
-        .batch_execute(
-            "CREATE TABLE t (id int PRIMARY KEY);
+    let (server, client, t) = with_table(
+        "CREATE TABLE t (id int PRIMARY KEY);
              CREATE FUNCTION no() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'no'; END $$;
              CREATE CONSTRAINT TRIGGER no AFTER INSERT ON t DEFERRABLE INITIALLY DEFERRED
              FOR EACH ROW WHEN (NEW.id > 1) EXECUTE FUNCTION no();
              ALTER TABLE t ENABLE ALWAYS TRIGGER no",
-        )
-        .await
-        .unwrap();
-    let t = table(&client, 1, "public", "t").await;
+    )
+    .await;
     let mut session = session(&server, "postgres").await;
     for (id, last, end) in [("1", 0x300, "0/300"), ("2", 0x400, "0/300"), ("0", 0x500, "0/500")] {
         let insert = batch(vec![Step::Insert(rows(&t, &[texts(&[id])]))]);
@@ -133,13 +116,7 @@ async fn a_commit_that_is_refused_leaves_progress_where_it_was() {
 
 #[tokio::test]
 async fn a_re_check_is_ours_and_leaves_progress_where_it_is() {
-    let server = Server::start().await;
-    let client = server.application("postgres").await;
-    client
-        .batch_execute("CREATE TABLE t (id int PRIMARY KEY)")
-        .await
-        .unwrap();
-    let t = table(&client, 1, "public", "t").await;
+    let (server, client, t) = with_table("CREATE TABLE t (id int PRIMARY KEY)").await;
     let mut session = session(&server, "postgres").await;
     begin(&mut session, &client, 0x500, None).await.commit().await.unwrap();
     let recheck = Begin {
