@@ -10,6 +10,10 @@ use crate::header::{ALIGNMENT, RAW_BYTES_MAX, malformed};
 /// Higher levels buy little on rows and cost much (level 3 halves the speed).
 const LEVEL: i32 = 1;
 
+/// A smaller payload is stored as it is: the tables of a frame cost more than the few hundred bytes they save, for whoever
+/// writes the block and for everybody who reads it. Of a busy stream blocks hold many transactions.
+const WORTH_COMPRESSING: usize = 1_024;
+
 /// A payload as it is stored, its size before, and whether it was compressed.
 pub(crate) struct Packed<'a> {
     pub(crate) stored: Cow<'a, [u8]>,
@@ -26,7 +30,7 @@ thread_local! {
         RefCell::new(Decompressor::new().expect("a decompressor needs memory only"));
 }
 
-/// Compresses `raw` when that makes it smaller.
+/// Compresses `raw` when that makes it smaller, and is worth it.
 pub(crate) fn pack(raw: &[u8]) -> Result<Packed<'_>> {
     let too_large = || Error::TooLarge {
         bytes: raw.len() as u64,
@@ -36,23 +40,24 @@ pub(crate) fn pack(raw: &[u8]) -> Result<Packed<'_>> {
         .ok()
         .filter(|bytes| *bytes <= RAW_BYTES_MAX)
         .ok_or_else(too_large)?;
-    let frame = COMPRESSOR
-        .with_borrow_mut(|compressor| compressor.compress(raw))
-        .expect("the buffer has the size that zstd asks for");
-    let smaller = u32::try_from(frame.len()).ok().filter(|bytes| *bytes < raw_bytes);
-    Ok(match smaller {
-        Some(stored_bytes) => Packed {
-            stored: Cow::Owned(frame),
-            raw_bytes,
-            stored_bytes,
-            compressed: true,
-        },
-        None => Packed {
-            stored: Cow::Borrowed(raw),
-            raw_bytes,
-            stored_bytes: raw_bytes,
-            compressed: false,
-        },
+    if raw.len() >= WORTH_COMPRESSING {
+        let frame = COMPRESSOR
+            .with_borrow_mut(|compressor| compressor.compress(raw))
+            .expect("the buffer has the size that zstd asks for");
+        if let Some(stored_bytes) = u32::try_from(frame.len()).ok().filter(|bytes| *bytes < raw_bytes) {
+            return Ok(Packed {
+                stored: Cow::Owned(frame),
+                raw_bytes,
+                stored_bytes,
+                compressed: true,
+            });
+        }
+    }
+    Ok(Packed {
+        stored: Cow::Borrowed(raw),
+        raw_bytes,
+        stored_bytes: raw_bytes,
+        compressed: false,
     })
 }
 

@@ -3,12 +3,13 @@
 mod large;
 mod local;
 mod out;
+mod pace;
 mod relations;
 mod stream;
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::Instant;
 
 use futures_util::FutureExt;
 use synapse_engine_change::{ChangeSet, Transaction};
@@ -22,15 +23,12 @@ use synapse_wal_types::Lsn;
 use crate::error::Error;
 use crate::shared::{ASKED, NodeKernel, Shared, lock};
 use local::note;
+use pace::Pace;
 use relations::Relations;
 use stream::Streams;
 
 /// A transaction whose changes outgrow this, in bytes, goes to the spool while it is read.
 const IN_MEMORY_MAX: usize = 4 << 20;
-
-/// How long a transaction of our applier is left alone between two reads. The server sends every row of it by itself; nobody
-/// here waits for any of them, and to wake for each would cost both sides more than the row.
-const OURS_REST: Duration = Duration::from_micros(500);
 
 /// The reader of this node's own stream. It has a thread of its own: it rests there without giving it up.
 pub(crate) struct Capture {
@@ -49,8 +47,9 @@ pub(crate) struct Capture {
     durable_first: bool,
     /// Whether the committed transaction that is being read is our applier's.
     ours: bool,
-    /// Whether what was read last is a row of our applier.
-    rests: bool,
+    pace: Pace,
+    /// When the last transaction was read.
+    last_read: Option<Instant>,
     /// How far was read when all of it went out last.
     flushed: Lsn,
     /// Whether the journal is at its limit: what is read is stamped and indexed, and read again later.
@@ -72,7 +71,8 @@ impl Capture {
             deferred: Vec::new(),
             durable_first: false,
             ours: false,
-            rests: false,
+            pace: Pace::default(),
+            last_read: None,
             flushed: Lsn::ZERO,
             full: false,
             shared,
@@ -90,9 +90,7 @@ impl Capture {
                 None => {
                     // Nothing more is waiting: what was read goes out at once.
                     self.flush().await?;
-                    if self.rests {
-                        rest();
-                    }
+                    self.pace.rest();
                     reader.next().await
                 }
             };
@@ -113,12 +111,16 @@ impl Capture {
     }
 
     async fn step(&mut self, step: Step<'_>, assembler: &Assembler) -> Result<(), Error> {
-        self.rests = false;
         match step {
-            Step::Noted | Step::Message(_) | Step::ChunkStart { .. } => Ok(()),
-            Step::Begin(_) => {
+            Step::Noted | Step::Message(_) => Ok(()),
+            Step::ChunkStart { .. } => {
+                self.pace = Pace::Rest;
+                Ok(())
+            }
+            Step::Begin(begin) => {
                 self.open = ChangeSet::new();
                 self.ours = false;
+                self.pace = Pace::of(begin.commit_ts, self.last_read);
                 Ok(())
             }
             Step::Change(Change::Message { .. }) => {
@@ -137,13 +139,10 @@ impl Capture {
             }
             // Their origin's log has them.
             Step::Change(_) if self.ours => {
-                self.rests = true;
+                self.pace = Pace::Rest;
                 Ok(())
             }
-            Step::ChunkChange { xid, .. } if self.streams.is_ours(xid.0) => {
-                self.rests = true;
-                Ok(())
-            }
+            Step::ChunkChange { xid, .. } if self.streams.is_ours(xid.0) => Ok(()),
             Step::Change(change) => {
                 self.relations.push(&mut self.open, &change, 0).await?;
                 if self.open.bytes() > IN_MEMORY_MAX {
@@ -156,9 +155,21 @@ impl Capture {
                 self.relations.push(set, &change, subxid.0).await?;
                 self.streams.spill_if_large(xid.0)
             }
-            Step::ChunkStop { xid } => self.streams.spill_if_large(xid.0),
+            Step::ChunkStop { xid } => {
+                self.pace = Pace::Wait;
+                self.streams.spill_if_large(xid.0)
+            }
             Step::StreamAbort { xid, subxid, .. } => self.streams.abort(xid.0, subxid.0),
-            Step::Commit(committed) => self.commit(&committed).await,
+            Step::Commit(committed) => {
+                // The next one of a backlog may rest too; a marker or a barrier may be waited for.
+                self.pace = if self.ours {
+                    Pace::Wait
+                } else {
+                    Pace::after(committed.commit_ts)
+                };
+                self.last_read = Some(Instant::now());
+                self.commit(&committed).await
+            }
         }
     }
 
@@ -280,15 +291,6 @@ impl Capture {
         self.shared.counters.captured_transactions.add(1);
         self.shared.counters.captured_changes.add(changes as u64);
     }
-}
-
-/// Lets rows of our applier gather. The whole thread rests: a runtime that waits for the socket would be woken by each.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "it waits for nothing, and nothing else runs on this thread"
-)]
-fn rest() {
-    std::thread::sleep(OURS_REST);
 }
 
 /// The marker or barrier that a transaction of ours begins with.

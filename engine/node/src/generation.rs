@@ -136,14 +136,13 @@ async fn applying(
     sessions: BTreeMap<Origin, Session>,
     tasks: &mut JoinSet<Result<(), Error>>,
 ) -> Result<(), Error> {
-    let applying = async {
-        let applier = Applier::new(Arc::clone(shared), kernel, sessions, stop.clone()).await?;
-        applier.run().await
-    };
+    let applier = Applier::new(Arc::clone(shared), kernel, sessions, stop.clone());
+    // In a task, beside those of its sessions: what is awaited on the main thread is woken across threads, and it waits
+    // for the server a few times for each batch.
+    tasks.spawn(async move { applier.await?.run().await });
     let settling = tokio::spawn(crate::join::settle(Arc::clone(shared), stop.clone()));
     let ended = tokio::select! {
-        Some(ended) = tasks.join_next() => ended.expect("capture and confirming do not panic"),
-        ended = applying => ended,
+        Some(ended) = tasks.join_next() => ended.expect("capture, confirming and applying do not panic"),
         () = shared.shutdown.cancelled() => Ok(()),
     };
     settling.abort();

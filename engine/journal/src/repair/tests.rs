@@ -7,7 +7,7 @@ use crate::{EncodedBlock, Error, Held, Log};
 
 /// A log of small segments.
 fn log(dir: &tempfile::TempDir) -> Log {
-    let log = Log::open(dir.path(), origin("n1"), 700).unwrap();
+    let log = Log::open(dir.path(), origin("n1"), segment_bytes()).unwrap();
     for lsn in 1..11 {
         log.append(&encoded(&[lsn])).unwrap();
         log.sync().unwrap();
@@ -37,8 +37,13 @@ const ALL: Held = Held {
     end: Lsn(u64::MAX),
 };
 
+/// Of a segment that holds two blocks, and no third.
+fn segment_bytes() -> u64 {
+    5 * encoded(&[1]).bytes().len() as u64 / 2
+}
+
 fn open(dir: &tempfile::TempDir) -> Log {
-    Log::open(dir.path(), origin("n1"), 700).unwrap()
+    Log::open(dir.path(), origin("n1"), segment_bytes()).unwrap()
 }
 
 fn all(log: &Log) -> Vec<EncodedBlock> {

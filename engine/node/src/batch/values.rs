@@ -228,14 +228,14 @@ pub(super) async fn survivors(
         | Step::Move { .. }
         | Step::Keyless { .. } => None,
     });
+    let survivors = truncates.flatten().flat_map(|table| &table.survivors).copied();
+    // Collected: closures that borrow do not go from thread to thread while something is awaited.
+    let outside: Vec<RowId> = survivors.filter(|row| !batch.rows.contains_key(row)).collect();
     let mut found = None;
-    for row in truncates.flatten().flat_map(|table| &table.survivors) {
-        if batch.rows.contains_key(row) {
-            continue;
-        }
+    for row in outside {
         let author = {
             let mut kernel = lock(kernel);
-            match kernel.registers_mut().target(*row) {
+            match kernel.registers_mut().target(row) {
                 Target::Live(winners) => winners.first().map(|(author, _)| TxnId {
                     origin: kernel.registers().origin(author.origin),
                     lsn: author.lsn,
@@ -244,12 +244,12 @@ pub(super) async fn survivors(
             }
         };
         if let Some(txn) = author
-            && let Some(written) = written(shared, txn, *row).await?
+            && let Some(written) = written(shared, txn, row).await?
         {
             found
                 .get_or_insert_with(FromJournals::default)
                 .authors
-                .insert((txn, *row), written);
+                .insert((txn, row), written);
         }
     }
     Ok(found)
