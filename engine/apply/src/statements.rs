@@ -9,6 +9,7 @@ use synapse_engine_plan::Table;
 use tokio_postgres::{Client, Statement};
 
 use crate::error::{Error, Result};
+use crate::late::IN_PROGRESS_SQL;
 use crate::render::{self, Op};
 use crate::shape::Shape;
 use crate::transaction::{MARKER_SQL, MARKER_TYPES};
@@ -23,6 +24,7 @@ pub(crate) struct Statements {
     prepared: HashMap<(TableId, Op), Vec<Prepared>>,
     count: usize,
     marker: Option<Statement>,
+    in_progress: Option<Statement>,
 }
 
 #[derive(Debug)]
@@ -86,6 +88,16 @@ impl Statements {
             .await
             .map_err(Error::doing("prepare a marker"))?;
         Ok(self.marker.insert(marker).clone())
+    }
+
+    /// The statement that finds what is in progress.
+    pub(crate) async fn in_progress(&mut self, client: &Client) -> Result<Statement> {
+        if let Some(known) = &self.in_progress {
+            return Ok(known.clone());
+        }
+        let prepared = client.prepare_typed(IN_PROGRESS_SQL, &[]).await;
+        let prepared = prepared.map_err(Error::doing("prepare a statement"))?;
+        Ok(self.in_progress.insert(prepared).clone())
     }
 
     /// How the table's key is compared.

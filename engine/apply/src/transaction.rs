@@ -8,7 +8,7 @@ use std::task::{Context, Waker};
 use postgres_types::{ToSql, Type};
 use synapse_engine_identity::RowId;
 use synapse_engine_plan::Table;
-use synapse_engine_replication::{Marker, MarkerKind, PREFIX};
+use synapse_engine_replication::{InProgress, Marker, MarkerKind, PREFIX};
 use synapse_wal_types::{Lsn, Oid, PgTimestamp, Xid};
 use tokio_postgres::{Client, Statement};
 
@@ -38,6 +38,8 @@ pub struct Transaction<'s> {
     pub(crate) guard: Guard,
     /// Which rows were there when they were locked, by the last call that locked any.
     pub(crate) locked: std::collections::HashMap<RowId, bool>,
+    /// What was in progress before the first of those calls.
+    pub(crate) in_progress: Option<Vec<InProgress>>,
     ends_at: End,
     state: State,
 }
@@ -85,6 +87,7 @@ impl Session {
             session: self,
             guard,
             locked: std::collections::HashMap::new(),
+            in_progress: None,
             ends_at,
             state: State::Failed,
         };

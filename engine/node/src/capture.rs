@@ -15,7 +15,7 @@ use synapse_engine_journal::{BlockBuilder, Parts, encode_block};
 use synapse_engine_replication::{Message, PREFIX, Stamped};
 use synapse_wal_client::{Event, StreamReader};
 use synapse_wal_pgoutput::{Assembler, Change, Committed, First, Step};
-use synapse_wal_types::Lsn;
+use synapse_wal_types::{Lsn, Xid};
 
 use crate::error::Error;
 use crate::shared::{ASKED, NodeKernel, Shared, UNPOISONED, lock};
@@ -42,7 +42,7 @@ pub(crate) struct Capture {
     /// Stamps of transactions that the journal holds beyond the last progress: they are read again.
     known: VecDeque<Stamp>,
     /// Transactions whose stamps must be durable before anything is decided by them.
-    deferred: Vec<(Stamp, ChangeSet)>,
+    deferred: Vec<(Stamp, Xid, ChangeSet)>,
     /// Whether a stamp in the open block depends on more than the stream.
     durable_first: bool,
     /// Whether the committed transaction that is being read is our applier's.
@@ -246,10 +246,10 @@ impl Capture {
                 .push(&transaction(committed, &stamped.stamp), &set, 0..set.len())?;
         }
         if stamped.durable_first || !self.deferred.is_empty() {
-            self.deferred.push((stamped.stamp, set));
+            self.deferred.push((stamped.stamp, committed.xid, set));
         } else {
             self.note(&stamped.stamp, &set);
-            lock(&self.kernel).local_done(&stamped.stamp);
+            lock(&self.kernel).local_done(&stamped.stamp, committed.xid);
         }
         if self.builder.is_full() {
             self.flush().await
@@ -306,7 +306,7 @@ impl Capture {
             }
         }
         if any {
-            lock(&self.kernel).local_done(stamp);
+            lock(&self.kernel).local_done(stamp, committed.xid);
         } else {
             lock(&self.kernel).nothing_up_to(committed.end_lsn);
         }
@@ -346,12 +346,12 @@ impl Capture {
     /// Closes the open block, notes what waited for it, and hands the state of the stamper to the syncer.
     async fn flush(&mut self) -> Result<(), Error> {
         self.write_out()?;
-        if let Some((last, _)) = self.deferred.last() {
+        if let Some((last, ..)) = self.deferred.last() {
             self.until_durable(last.txn.lsn).await?;
         }
-        for (stamp, set) in std::mem::take(&mut self.deferred) {
+        for (stamp, xid, set) in std::mem::take(&mut self.deferred) {
             self.note(&stamp, &set);
-            lock(&self.kernel).local_done(&stamp);
+            lock(&self.kernel).local_done(&stamp, xid);
         }
         let state = lock(&self.kernel).stamper().state().clone();
         self.shared.captured.send_replace(state.captured);

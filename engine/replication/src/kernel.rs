@@ -9,6 +9,7 @@ use synapse_engine_identity::{Context, Epoch, Hlc, Origin, RowId, Stamp, TableId
 use synapse_wal_types::{Lsn, PgTimestamp, Xid};
 
 use crate::clock::{Believed, Clocks, Monotonic};
+use crate::late::{InProgress, Recent};
 use crate::marker::{Barrier, Marker, MarkerKind};
 use crate::recheck::Recheck;
 use crate::registers::{Overflow, Registers, Verdict};
@@ -79,6 +80,7 @@ pub struct Kernel<O> {
     clocks: Clocks,
     stamper: Stamper,
     registers: Registers<O>,
+    recent: Recent,
     frontier: Context,
     stability: Stability,
     /// What was dropped, and is to be said of it.
@@ -112,6 +114,7 @@ impl<O: Overflow> Kernel<O> {
             history: VecDeque::from([(captured, Arc::clone(stamper.applied()))]),
             stamper,
             registers: Registers::new(me, limits.registers_max, overflow),
+            recent: Recent::default(),
             frontier,
             stability,
             dropping: None,
@@ -190,9 +193,16 @@ impl<O: Overflow> Kernel<O> {
         }
     }
 
-    /// All of a local transaction has been noted.
-    pub fn local_done(&mut self, stamp: &Stamp) {
+    /// All of a local transaction has been noted. `xid` is its own, not a subtransaction's.
+    pub fn local_done(&mut self, stamp: &Stamp, xid: Xid) {
+        self.recent.read(xid);
         self.stamper.local_done(stamp.txn.lsn);
+    }
+
+    /// Which of the transactions that a new snapshot would not see have committed. A row that was looked for before they
+    /// are visible may be there.
+    pub fn late(&self, in_progress: &[InProgress]) -> Vec<Xid> {
+        self.recent.late(in_progress)
     }
 
     /// A transaction of our applier.

@@ -5,6 +5,11 @@ use std::collections::VecDeque;
 use crate::postgres::{Durability, OnConflict, SessionId, Statement, Table, Target};
 use crate::rng::Rng;
 
+/// Keys from here on are chased, each once.
+const CHASED: u64 = 1_000_000_000;
+/// So often a node tries to delete such a row.
+const CHASES: usize = 12;
+
 /// One application session's state.
 #[derive(Debug)]
 pub(crate) struct App {
@@ -60,6 +65,26 @@ impl Writer {
         };
         let commit = Statement::Commit(Durability::Flushed);
         VecDeque::from([Statement::Begin, strike, commit])
+    }
+
+    /// A row that one node inserts, and that all others delete as soon as they have it: perhaps before its commit is visible
+    /// where it was inserted. The same row for everyone who comes out of the same lull.
+    pub(crate) fn chase(&self, lull: u64, fresh: &mut u64) -> VecDeque<Statement> {
+        let (table, key, guard) = (Table::Plain, CHASED + lull, None);
+        let commit = Statement::Commit(Durability::Flushed);
+        if lull % self.nodes == self.node {
+            let rows = vec![vec![Some(key), Some(value(fresh)), Some(value(fresh))]];
+            let on_conflict = OnConflict::Nothing;
+            let insert = Statement::Insert {
+                table,
+                rows,
+                on_conflict,
+            };
+            return VecDeque::from([Statement::Begin, insert, commit]);
+        }
+        let keys = vec![key];
+        let attempt = [Statement::Begin, Statement::Delete { table, keys, guard }, commit];
+        (0..CHASES).flat_map(|_| attempt.clone()).collect()
     }
 
     fn statement(&self, rng: &mut Rng, fresh: &mut u64, script: &mut VecDeque<Statement>) {

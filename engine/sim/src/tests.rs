@@ -157,7 +157,6 @@ fn the_flags_of_a_replay_make_the_same_world() {
         registers_max: 1,
         faults: false,
         truncates: false,
-        late_inserts: true,
         trace: false,
     };
     for options in [Options::default(), unusual] {

@@ -9,7 +9,7 @@ use crate::catalog::Catalog;
 use crate::disk::Disk;
 use crate::laws;
 use crate::network::{Link, Message};
-use crate::node::{Daemon, Node, Owner};
+use crate::node::{Daemon, Node, Owner, Question};
 use crate::options::{Options, Report};
 use crate::postgres::{Relations, Server, SessionId, SqlState, Step, Temper};
 use crate::rng::Rng;
@@ -71,6 +71,17 @@ pub(crate) enum Event {
         node: usize,
         run: u32,
         barrier: u64,
+    },
+    /// Is what had committed visible by now?
+    LookForLate {
+        node: usize,
+        run: u32,
+    },
+    /// A peer's question may be answered by now.
+    Question {
+        node: usize,
+        run: u32,
+        question: Question,
     },
     /// A peer that was asked for values has not answered.
     Unanswered {
@@ -138,8 +149,11 @@ impl World {
             let skew = i64::try_from(rng.below(200_000)).expect("small") - 100_000;
             let temper = Temper {
                 failures_per_mille: if unruly { rng.below(12) } else { 0 },
-                late_percent: rng.below(8),
-                late_inserts: options.late_inserts,
+                late_percent: if rng.one_in(3) {
+                    rng.between(20, 80)
+                } else {
+                    rng.below(8)
+                },
             };
             let apps = (0..rng.between(2, 3)).map(|_| App {
                 session: None,
@@ -271,6 +285,8 @@ impl World {
             Event::BarrierTimeout { node, run, barrier } if self.nodes[node].run == run => {
                 self.barrier_times_out(node, barrier);
             }
+            Event::LookForLate { node, run } if self.nodes[node].run == run => self.look_for_late(node),
+            Event::Question { node, run, question } if self.nodes[node].run == run => self.tell(node, question),
             Event::Unanswered { node, run, ask } if self.nodes[node].run == run => self.unanswered(node, ask),
             Event::Orphan { node, life, session } if self.nodes[node].life == life => self.orphan_ends(node, session),
             Event::Arrive {
@@ -292,6 +308,8 @@ impl World {
             | Event::Synced { .. }
             | Event::Work { .. }
             | Event::BarrierTimeout { .. }
+            | Event::LookForLate { .. }
+            | Event::Question { .. }
             | Event::Unanswered { .. }
             | Event::Orphan { .. }
             | Event::Look => {}
@@ -346,14 +364,14 @@ impl World {
             }
             Step::Done(result) => {
                 self.trace(node, || format!("{session:?} {owner:?} {result:?}"));
-                self.tell(node, session, owner, result);
+                self.answered(node, session, owner, result);
             }
         }
         self.after_server(node);
         laws::check_server(self, node);
     }
 
-    fn tell(
+    fn answered(
         &mut self,
         node: usize,
         session: SessionId,
@@ -419,7 +437,7 @@ impl World {
                 return;
             };
             self.report.add(if timeout { "lock timeouts" } else { "deadlocks" }, 1);
-            self.tell(node, session, owner, result);
+            self.answered(node, session, owner, result);
             self.after_server(node);
         }
     }

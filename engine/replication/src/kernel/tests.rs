@@ -139,6 +139,23 @@ fn a_new_life_has_applied_nothing_of_what_the_one_before_had() {
 }
 
 #[test]
+fn nothing_is_pruned_before_every_member_was_heard() {
+    let (n1, n2, me) = (origin("n1", 1), origin("n2", 1), origin("n3", 1));
+    let progress = Progress {
+        forgotten: [(n1, Lsn(50)), (me, Lsn(60))].into_iter().collect(),
+        ..Progress::default()
+    };
+    let overflow = MemoryOverflow::default();
+    let mut kernel = Kernel::new(me, 3, LIMITS, progress, Context::new(), overflow);
+    assert_eq!((kernel.prunable(n1), kernel.prunable(me)), (Lsn::ZERO, Lsn::ZERO));
+    let now = Monotonic::default();
+    kernel.heard(beat(n1, &[(me, 60)]), now);
+    assert_eq!((kernel.prunable(n1), kernel.prunable(me)), (Lsn::ZERO, Lsn::ZERO));
+    kernel.heard(beat(n2, &[(n1, 40), (me, 70)]), now);
+    assert_eq!((kernel.prunable(n1), kernel.prunable(me)), (Lsn(40), Lsn(60)));
+}
+
+#[test]
 fn a_transaction_of_too_many_rows_to_take_back_is_decided_again_as_before() {
     let (mut kernel, peer) = (kernel(2, Context::new()), origin("n1", 1));
     let row = |number: u32| {

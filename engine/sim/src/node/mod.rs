@@ -7,9 +7,11 @@ mod decide;
 mod deliver;
 mod exact;
 mod job;
+mod late;
 mod live;
 mod ship;
 mod steps;
+mod tell;
 
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -23,6 +25,7 @@ use crate::app::App;
 use crate::disk::Disk;
 use crate::postgres::{Server, SessionId};
 pub(crate) use job::Job;
+pub(crate) use tell::{Question, Stand};
 
 /// Whose a session is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

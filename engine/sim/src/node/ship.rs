@@ -5,7 +5,7 @@ use std::rc::Rc;
 use synapse_engine_change::Block;
 use synapse_engine_replication::Monotonic;
 
-use super::Phase;
+use super::{Phase, Question, Stand};
 use crate::disk::Entry;
 use crate::network::Message;
 use crate::violation::Law;
@@ -84,7 +84,19 @@ impl World {
                     }
                 }
             }
-            Message::Ask { id, table, key } => self.asked(to, from, id, (table, key)),
+            Message::Ask { id, table, key } => {
+                let (peer, state) = (from, Stand::Unread);
+                self.tell(
+                    to,
+                    Question {
+                        peer,
+                        id,
+                        table,
+                        key,
+                        state,
+                    },
+                );
+            }
             Message::Told { id, row } => self.told(to, id, row),
             Message::Fetch { origin, after } => {
                 let Some(log) = self.nodes[to].disk.logs.get(&origin) else {

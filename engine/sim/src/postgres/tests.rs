@@ -15,7 +15,6 @@ impl Bench {
         let temper = Temper {
             failures_per_mille: 0,
             late_percent: 0,
-            late_inserts: false,
         };
         Bench {
             server: Server::new(temper, 0),
