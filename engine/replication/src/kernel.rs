@@ -106,6 +106,8 @@ impl<O: Overflow> Kernel<O> {
         let durable_rechecks = progress.rechecks.clone();
         let captured = progress.captured;
         let forgotten = progress.forgotten.clone();
+        let mut registers = Registers::new(me, limits.registers_max, overflow);
+        registers.make_anew(progress.dropped.clone());
         let stamper = Stamper::new(me, progress);
         Kernel {
             me,
@@ -113,7 +115,7 @@ impl<O: Overflow> Kernel<O> {
             clocks: Clocks::new(me.node, members),
             history: VecDeque::from([(captured, Arc::clone(stamper.applied()))]),
             stamper,
-            registers: Registers::new(me, limits.registers_max, overflow),
+            registers,
             recent: Recent::default(),
             frontier,
             stability,
@@ -437,7 +439,8 @@ impl<O: Overflow> Kernel<O> {
         self.stamper.rechecks_mut().retain(|r| r != recheck);
     }
 
-    /// Takes note of a transaction's write read back from a journal at the start: every origin's, in the order of HLC.
+    /// Takes note of a transaction's write read back from a journal at the start: every origin's, in the order of HLC. After
+    /// the last one comes [`Self::drop_again`].
     pub fn remember_write(&mut self, stamp: &Stamp, write: &Write) {
         self.registers.note(stamp, write.row, &write.op);
     }
