@@ -5,10 +5,8 @@ use std::collections::VecDeque;
 use crate::postgres::{Durability, OnConflict, SessionId, Statement, Table, Target};
 use crate::rng::Rng;
 
-/// Keys from here on are chased, each once.
-const CHASED: u64 = 1_000_000_000;
-/// So often a node tries to delete such a row.
-const CHASES: usize = 12;
+/// Transactions without a statement by which an application waits.
+const WAITS_MAX: u64 = 10;
 
 /// One application session's state.
 #[derive(Debug)]
@@ -63,15 +61,24 @@ impl Writer {
             let targets = vec![Target { key, set }];
             Statement::Update { table, targets, guard }
         };
-        let commit = Statement::Commit(Durability::Flushed);
+        let commit = Statement::Commit(match rng.one_in(2) {
+            true => Durability::Asynchronous,
+            false => Durability::Flushed,
+        });
         VecDeque::from([Statement::Begin, strike, commit])
     }
 
-    /// A row that one node inserts, and that all others delete as soon as they have it: perhaps before its commit is visible
-    /// where it was inserted. The same row for everyone who comes out of the same lull.
-    pub(crate) fn chase(&self, lull: u64, fresh: &mut u64) -> VecDeque<Statement> {
-        let (table, key, guard) = (Table::Plain, CHASED + lull, None);
+    /// A row that one node deletes and inserts anew, and that all others delete a little later, perhaps before that insert is
+    /// visible where it was made. The same row for everyone who comes out of the same lull.
+    pub(crate) fn chase(&self, lull: u64, rng: &mut Rng, fresh: &mut u64) -> VecDeque<Statement> {
+        let (table, key, guard) = (Table::Plain, 1 + lull % self.keys, None);
         let commit = Statement::Commit(Durability::Flushed);
+        let keys = vec![key];
+        let delete = [
+            Statement::Begin,
+            Statement::Delete { table, keys, guard },
+            commit.clone(),
+        ];
         if lull % self.nodes == self.node {
             let rows = vec![vec![Some(key), Some(value(fresh)), Some(value(fresh))]];
             let on_conflict = OnConflict::Nothing;
@@ -80,11 +87,10 @@ impl Writer {
                 rows,
                 on_conflict,
             };
-            return VecDeque::from([Statement::Begin, insert, commit]);
+            return delete.into_iter().chain([Statement::Begin, insert, commit]).collect();
         }
-        let keys = vec![key];
-        let attempt = [Statement::Begin, Statement::Delete { table, keys, guard }, commit];
-        (0..CHASES).flat_map(|_| attempt.clone()).collect()
+        let waits = (0..rng.between(0, WAITS_MAX)).flat_map(|_| [Statement::Begin, Statement::Rollback]);
+        waits.chain(delete).collect()
     }
 
     fn statement(&self, rng: &mut Rng, fresh: &mut u64, script: &mut VecDeque<Statement>) {

@@ -38,7 +38,7 @@ impl World {
                 if lull % 2 == 0 {
                     writer.duel(lull, &mut self.rng, &mut self.fresh)
                 } else {
-                    writer.chase(lull, &mut self.fresh)
+                    writer.chase(lull, &mut self.rng, &mut self.fresh)
                 }
             } else {
                 writer.transaction(&mut self.rng, &mut self.fresh)

@@ -106,6 +106,11 @@ pub(crate) enum Event {
         to: usize,
     },
     Fault,
+    /// A server that has just given an answer dies, if faults are left.
+    Crash {
+        node: usize,
+        life: u32,
+    },
     ServerUp {
         node: usize,
     },
@@ -181,6 +186,7 @@ impl World {
                 capture_lag: rng.between(20, 20_000),
                 apply_typical: if rng.one_in(3) { rng.between(200, 3_000) } else { 40 },
                 apps,
+                told: std::collections::BTreeSet::new(),
             }
         };
         let nodes: Vec<Node> = (0..count).map(|index| node(index, &mut rng)).collect();
@@ -297,6 +303,7 @@ impl World {
             } => self.arrive(from, to, epoch, *message),
             Event::LinkUp { from, to } => self.link_up(from, to),
             Event::Fault => self.fault(),
+            Event::Crash { node, life } if self.nodes[node].life == life => self.crash_after_answer(node),
             Event::ServerUp { node } => self.server_up(node),
             Event::EngineUp { node } => self.engine_up(node),
             // What was meant for an earlier life of a server or an engine; and looking is done by the run itself.
@@ -310,6 +317,7 @@ impl World {
             | Event::BarrierTimeout { .. }
             | Event::LookForLate { .. }
             | Event::Question { .. }
+            | Event::Crash { .. }
             | Event::Unanswered { .. }
             | Event::Orphan { .. }
             | Event::Look => {}

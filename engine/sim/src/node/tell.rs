@@ -6,6 +6,9 @@ use crate::network::Message;
 use crate::postgres::{Row, Table};
 use crate::world::{Event, World};
 
+/// A server may crash at any time, and after one in so many answers it does soon.
+const CRASHES_ONE_IN: u64 = 3;
+
 /// A peer's question on its way to an answer.
 #[derive(Debug)]
 pub(crate) struct Question {
@@ -51,6 +54,12 @@ impl World {
                     peer, id, table, key, ..
                 } = question;
                 self.trace(node, || format!("tells n{} of {table:?} {key}: {row:?}", peer + 1));
+                self.nodes[node].told.extend(row.iter().flatten().skip(1).flatten());
+                if self.rng.one_in(CRASHES_ONE_IN) {
+                    let life = self.nodes[node].life;
+                    let delay = self.rng.latency(300);
+                    self.schedule.after(delay, Event::Crash { node, life });
+                }
                 self.send(node, peer, Message::Told { id, row });
             }
             Stand::Unread | Stand::AwaitsLate(_) | Stand::Read(..) => {

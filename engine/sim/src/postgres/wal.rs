@@ -126,11 +126,13 @@ impl Wal {
             .take_while(|commit| commit.end <= self.flushed)
     }
 
-    /// A crash: what was not flushed is gone, and its positions are used again. Answers the last xid that the log knows.
-    pub(crate) fn crash(&mut self) -> Option<Xid> {
+    /// A crash: what was not flushed is gone, and its positions are used again. Answers the last xid that the log knows,
+    /// and the commits that it does not.
+    pub(crate) fn crash(&mut self) -> (Option<Xid>, Vec<Commit>) {
         self.inserted = self.flushed;
-        self.commits.retain(|commit| commit.end <= self.flushed);
+        let kept = self.commits.partition_point(|commit| commit.end <= self.flushed);
+        let forgotten = self.commits.split_off(kept);
         self.begun.retain(|(_, lsn)| *lsn <= self.flushed);
-        self.begun.iter().map(|(xid, _)| *xid).max()
+        (self.begun.iter().map(|(xid, _)| *xid).max(), forgotten)
     }
 }
