@@ -34,7 +34,7 @@ pub(crate) struct Unfinished {
 /// Blocks are immutable: whoever ships a transaction cuts it at the same places.
 const fn parts_of(block: &Block) -> u32 {
     let xid = block.transactions.as_slice()[0].xid.0;
-    if xid % LARGE_ONE_IN == 0 {
+    if xid.is_multiple_of(LARGE_ONE_IN) {
         2 + xid / LARGE_ONE_IN % 2
     } else {
         1
