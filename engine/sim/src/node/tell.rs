@@ -71,3 +71,6 @@ impl World {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
