@@ -10,6 +10,7 @@ use tokio_postgres::Statement;
 
 use crate::error::{Error, MissingValues, Result};
 use crate::execute::carried;
+use crate::late;
 use crate::pipeline::Pipeline;
 use crate::render::Op;
 use crate::rows::{arrays, chunks, count, numbers};
@@ -31,6 +32,15 @@ pub enum Scope {
     Won,
     /// Those of every author: a re-check, whose batch may have overwritten what others won.
     EveryAuthor,
+}
+
+/// What became of locked rows.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Written {
+    /// Those that were not as they were locked: absent then, and there since.
+    pub again: Vec<RowId>,
+    /// Those that are to be gone, and were absent.
+    pub absent: Vec<RowId>,
 }
 
 /// Rows of one table that are written alike.
@@ -104,9 +114,18 @@ impl<'a> Transaction<'_> {
         for group in &groups {
             prepared.push(self.statement(group.op, &group.table, &group.columns).await?);
         }
+        let mut before = Pipeline::new();
+        if self.in_progress.is_none() {
+            let client = Arc::clone(&self.session.client);
+            let statement = self.session.statements.in_progress(&client).await?;
+            before.send(late::ask(client, statement)).await;
+        }
         let mut pipeline = Pipeline::new();
         for (group, statement) in groups.iter().zip(&prepared) {
             self.send_numbers(&mut pipeline, statement, group, "lock rows").await?;
+        }
+        if let Some(in_progress) = before.next().await {
+            self.in_progress = Some(in_progress?);
         }
         let mut found = Vec::new();
         while let Some(answer) = pipeline.next().await {
@@ -121,15 +140,17 @@ impl<'a> Transaction<'_> {
         Ok(found)
     }
 
-    /// Makes locked rows what they are to become. Answers with those that were not as they were locked: a row that was
-    /// absent and has appeared since. Rows that were never locked count as absent.
+    /// Makes locked rows what they are to become. Rows that were never locked count as absent.
     ///
     /// When values are missing, nothing is sent, and [`Error::MissingValues`] names all of them.
-    pub async fn write(&mut self, exacts: &[Exact<'a>], values: &Values<'a>, scope: Scope) -> Result<Vec<RowId>> {
+    pub async fn write(&mut self, exacts: &[Exact<'a>], values: &Values<'a>, scope: Scope) -> Result<Written> {
         let mut groups = Groups::default();
-        let mut missing = Vec::new();
+        let (mut missing, mut absent) = (Vec::new(), Vec::new());
         for exact in exacts {
             let there = self.locked.get(&exact.row).copied().unwrap_or(false);
+            if exact.write == ExactWrite::Delete && !there {
+                absent.push(exact.row);
+            }
             if let Err(values) = sort(exact, there, values, scope, &mut groups) {
                 missing.push(values);
             }
@@ -168,7 +189,7 @@ impl<'a> Transaction<'_> {
             }
         }
         self.leave();
-        Ok(again)
+        Ok(Written { again, absent })
     }
 
     async fn send_numbers(

@@ -9,6 +9,7 @@ use synapse_engine_plan::Table;
 use tokio_postgres::{Client, Statement};
 
 use crate::error::{Error, Result};
+use crate::late::IN_PROGRESS_SQL;
 use crate::render::{self, Op};
 use crate::shape::Shape;
 use crate::transaction::{MARKER_SQL, MARKER_TYPES, POSITION_SQL, POSITION_TYPES};
@@ -24,6 +25,7 @@ pub(crate) struct Statements {
     count: usize,
     marker: Option<Statement>,
     position: Option<Statement>,
+    in_progress: Option<Statement>,
 }
 
 #[derive(Debug)]
@@ -85,6 +87,11 @@ impl Statements {
     /// The statement before every COMMIT.
     pub(crate) async fn position(&mut self, client: &Client) -> Result<Statement> {
         constant(&mut self.position, client, POSITION_SQL, &POSITION_TYPES).await
+    }
+
+    /// The statement that finds what is in progress.
+    pub(crate) async fn in_progress(&mut self, client: &Client) -> Result<Statement> {
+        constant(&mut self.in_progress, client, IN_PROGRESS_SQL, &[]).await
     }
 
     /// How the table's key is compared.

@@ -8,7 +8,7 @@ use std::task::{Context, Waker};
 use postgres_types::{ToSql, Type};
 use synapse_engine_identity::RowId;
 use synapse_engine_plan::Table;
-use synapse_engine_replication::{Marker, MarkerKind, PREFIX};
+use synapse_engine_replication::{InProgress, Marker, MarkerKind, PREFIX};
 use synapse_wal_types::{Lsn, Oid, PgTimestamp, Xid};
 use tokio_postgres::{Client, Statement};
 
@@ -43,6 +43,8 @@ pub struct Transaction<'s> {
     opening: Option<Opening>,
     /// Prepared before anything is sent, as all statements are.
     position: Statement,
+    /// What was in progress before the first of those calls.
+    pub(crate) in_progress: Option<Vec<InProgress>>,
     ends_at: End,
     state: State,
 }
@@ -103,6 +105,7 @@ impl Session {
             locked: std::collections::HashMap::new(),
             opening: Some(opening),
             position,
+            in_progress: None,
             ends_at,
             state: State::Open,
         })

@@ -18,7 +18,7 @@ use synapse_engine_journal::BlockBuilder;
 use synapse_engine_replication::{Message, PREFIX, Stamped};
 use synapse_wal_client::{Event, StreamReader};
 use synapse_wal_pgoutput::{Assembler, Change, Committed, First, Step};
-use synapse_wal_types::Lsn;
+use synapse_wal_types::{Lsn, Xid};
 
 use crate::error::Error;
 use crate::shared::{ASKED, NodeKernel, Shared, lock};
@@ -42,7 +42,7 @@ pub(crate) struct Capture {
     /// Stamps of transactions that the journal holds beyond the last progress: they are read again.
     known: VecDeque<Stamp>,
     /// Transactions whose stamps must be durable before anything is decided by them.
-    deferred: Vec<(Stamp, ChangeSet)>,
+    deferred: Vec<(Stamp, Xid, ChangeSet)>,
     /// Whether a stamp in the open block depends on more than the stream.
     durable_first: bool,
     /// Whether the committed transaction that is being read is our applier's.
@@ -262,10 +262,10 @@ impl Capture {
                 .push(&transaction(committed, &stamped.stamp), &set, 0..set.len())?;
         }
         if stamped.durable_first || !self.deferred.is_empty() {
-            self.deferred.push((stamped.stamp, set));
+            self.deferred.push((stamped.stamp, committed.xid, set));
         } else {
             self.note(&stamped.stamp, &set);
-            lock(&self.kernel).local_done(&stamped.stamp);
+            lock(&self.kernel).local_done(&stamped.stamp, committed.xid);
         }
         if self.builder.is_full() {
             self.flush().await

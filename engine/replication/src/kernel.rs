@@ -9,6 +9,7 @@ use synapse_engine_identity::{Context, Epoch, Hlc, Origin, RowId, Stamp, TableId
 use synapse_wal_types::{Lsn, PgTimestamp, Xid};
 
 use crate::clock::{Believed, Clocks, Monotonic};
+use crate::late::{InProgress, Recent};
 use crate::marker::{Barrier, Marker, MarkerKind};
 use crate::recheck::Recheck;
 use crate::registers::{Overflow, Registers, Verdict};
@@ -79,6 +80,7 @@ pub struct Kernel<O> {
     clocks: Clocks,
     stamper: Stamper,
     registers: Registers<O>,
+    recent: Recent,
     frontier: Context,
     stability: Stability,
     /// What was dropped, and is to be said of it.
@@ -104,6 +106,8 @@ impl<O: Overflow> Kernel<O> {
         let durable_rechecks = progress.rechecks.clone();
         let captured = progress.captured;
         let forgotten = progress.forgotten.clone();
+        let mut registers = Registers::new(me, limits.registers_max, overflow);
+        registers.make_anew(progress.dropped.clone());
         let stamper = Stamper::new(me, progress);
         Kernel {
             me,
@@ -111,7 +115,8 @@ impl<O: Overflow> Kernel<O> {
             clocks: Clocks::new(me.node, members),
             history: VecDeque::from([(captured, Arc::clone(stamper.applied()))]),
             stamper,
-            registers: Registers::new(me, limits.registers_max, overflow),
+            registers,
+            recent: Recent::default(),
             frontier,
             stability,
             dropping: None,
@@ -190,9 +195,16 @@ impl<O: Overflow> Kernel<O> {
         }
     }
 
-    /// All of a local transaction has been noted.
-    pub fn local_done(&mut self, stamp: &Stamp) {
+    /// All of a local transaction has been noted. `xid` is its own, not a subtransaction's.
+    pub fn local_done(&mut self, stamp: &Stamp, xid: Xid) {
+        self.recent.read(xid);
         self.stamper.local_done(stamp.txn.lsn);
+    }
+
+    /// Which of the transactions that a new snapshot would not see have committed. A row that was looked for before they
+    /// are visible may be there.
+    pub fn late(&self, in_progress: &[InProgress]) -> Vec<Xid> {
+        self.recent.late(in_progress)
     }
 
     /// A transaction of our applier.
@@ -427,7 +439,8 @@ impl<O: Overflow> Kernel<O> {
         self.stamper.rechecks_mut().retain(|r| r != recheck);
     }
 
-    /// Takes note of a transaction's write read back from a journal at the start: every origin's, in the order of HLC.
+    /// Takes note of a transaction's write read back from a journal at the start: every origin's, in the order of HLC. After
+    /// the last one comes [`Self::drop_again`].
     pub fn remember_write(&mut self, stamp: &Stamp, write: &Write) {
         self.registers.note(stamp, write.row, &write.op);
     }

@@ -14,6 +14,8 @@ pub enum Action {
     Barrier(u64),
     /// Ask the registers for the targets of these rows, make the rows so, and say which were not as they were locked.
     Write(Vec<RowId>),
+    /// Wait for transactions that had committed, and were not visible, before rows were locked for the first time.
+    AwaitLate,
     /// Commit.
     Commit,
     /// Roll back; the transactions are decided anew.
@@ -29,8 +31,17 @@ pub enum Event {
     Locked,
     /// Capture has read the barrier.
     BarrierRead,
-    /// The targets were written, but for these rows: they appeared or went away meanwhile.
-    Written(Vec<RowId>),
+    /// The targets were written.
+    Written {
+        /// But for these rows: they appeared or went away meanwhile.
+        again: Vec<RowId>,
+        /// These are to be gone, and were not found: left alone.
+        absent: Vec<RowId>,
+    },
+    /// All that had committed was visible.
+    NoneLate,
+    /// What had committed is visible now.
+    LateVisible,
 }
 
 /// The exact path of one transaction.
@@ -38,6 +49,10 @@ pub enum Event {
 pub struct Lane {
     contested: Vec<RowId>,
     rows: Vec<RowId>,
+    /// Rows that a transaction may have inserted which is not visible yet.
+    absent: Vec<RowId>,
+    /// Whether such transactions were waited for: once is enough, because later ones are found by a re-check.
+    awaited: bool,
     barrier: u64,
     rounds: u32,
 }
@@ -49,6 +64,8 @@ impl Lane {
         Lane {
             contested,
             rows: Vec::new(),
+            absent: Vec::new(),
+            awaited: false,
             barrier,
             rounds: 0,
         }
@@ -66,9 +83,29 @@ impl Lane {
             Event::Locked if crate::Mutant::BarrierNotAwaited.is_chosen() => Action::Write(self.rows.clone()),
             Event::Locked => Action::Barrier(self.barrier),
             Event::BarrierRead => Action::Write(self.rows.clone()),
-            Event::Written(again) => {
+            Event::Written { again, absent } => {
                 self.barrier += 1;
+                #[cfg(feature = "mutants")]
+                let absent = if crate::Mutant::LateNotAwaited.is_chosen() {
+                    Vec::new()
+                } else {
+                    absent
+                };
+                if self.awaited || absent.is_empty() {
+                    return self.lock(again);
+                }
+                self.awaited = true;
+                (self.rows, self.absent) = (again, absent);
+                Action::AwaitLate
+            }
+            Event::NoneLate => {
+                let again = std::mem::take(&mut self.rows);
                 self.lock(again)
+            }
+            Event::LateVisible => {
+                let mut rows = std::mem::take(&mut self.rows);
+                rows.append(&mut self.absent);
+                self.lock(rows)
             }
         }
     }
@@ -95,3 +132,6 @@ impl Lane {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

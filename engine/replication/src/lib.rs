@@ -20,6 +20,7 @@ mod encoding;
 mod entry;
 mod kernel;
 mod lane;
+mod late;
 mod marker;
 #[cfg(feature = "mutants")]
 mod mutant;
@@ -33,6 +34,7 @@ mod stamper;
 pub use clock::{Believed, Clocks, Monotonic};
 pub use kernel::{Decided, Delivery, Kernel, Limits};
 pub use lane::{Action, Event, Lane};
+pub use late::InProgress;
 pub use marker::{Barrier, Marker, MarkerKind, Message, PREFIX, UnreadableMessage};
 #[cfg(feature = "mutants")]
 pub use mutant::Mutant;

@@ -29,11 +29,13 @@ pub enum Mutant {
     StableTooEarly,
     /// Writes of a transaction that was rolled back stay in the registers.
     NotGivenUp,
+    /// A row that is not found is left alone, though a transaction that has committed may not be visible yet.
+    LateNotAwaited,
 }
 
 impl Mutant {
     /// All of them.
-    pub const ALL: [Mutant; 12] = [
+    pub const ALL: [Mutant; 13] = [
         Mutant::FlippedComparison,
         Mutant::RecheckDropped,
         Mutant::AppliedFromServer,
@@ -46,6 +48,7 @@ impl Mutant {
         Mutant::HorizonNotFrozen,
         Mutant::StableTooEarly,
         Mutant::NotGivenUp,
+        Mutant::LateNotAwaited,
     ];
 
     /// Makes this thread's kernels do it; `None` makes them right again.

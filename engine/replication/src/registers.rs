@@ -74,6 +74,8 @@ pub struct Registers<O> {
     /// Registers as they would be without the transaction that is being decided: it may be rolled back. `None` when
     /// there are too many.
     without: Option<RowMap<Register>>,
+    /// While registers are made anew: what had been dropped of those that were.
+    dropped: Option<Context>,
 }
 
 /// Whether a write can be applied without looking further.
@@ -112,7 +114,14 @@ impl<O: Overflow> Registers<O> {
             overflowed_from: BTreeMap::new(),
             needed: BTreeMap::new(),
             without: Some(RowMap::default()),
+            dropped: None,
         }
+    }
+
+    /// From here to [`Self::drop_again`] registers are made anew, of writes in the order of their time; `dropped` is what was
+    /// dropped before.
+    pub(crate) fn make_anew(&mut self, dropped: Context) {
+        self.dropped = Some(dropped);
     }
 
     /// Rows in memory.
@@ -281,13 +290,12 @@ impl<O: Overflow> Registers<O> {
         rows
     }
 
-    /// Drops what was dropped before registers were made anew. Other origins' writes that replaced some of it may not have
-    /// been read again, so none of it stands by itself.
-    pub fn drop_again(&mut self, dropped: impl Fn(Origin, Lsn) -> bool) {
-        let origins = &self.origins;
-        let origin = |index: OriginIndex| origins[usize::from(index.0)];
+    /// Registers are made anew: what was dropped before is dropped again. Other origins' writes that replaced some of it may
+    /// not have been read again, so none of it stands by itself. Registers in the overflow lost it on their way there.
+    pub(crate) fn drop_again(&mut self) {
+        let Some(dropped) = self.dropped.take() else { return };
         for register in self.rows.values_mut() {
-            register.drop_stable(origin, |author| dropped(origin(author.origin), author.lsn));
+            drop_from(register, &dropped, &self.origins);
         }
     }
 
@@ -377,7 +385,11 @@ impl<O: Overflow> Registers<O> {
         let mut evicted = Vec::with_capacity(self.rows.len().saturating_sub(stay));
         while self.rows.len() > stay {
             let row = self.order.pop_front().expect("every row in memory stands in the order");
-            let register = self.rows.remove(&row).expect("every row of the order is in memory");
+            let mut register = self.rows.remove(&row).expect("every row of the order is in memory");
+            if let Some(dropped) = &self.dropped {
+                // What is read after it is later, and keeps nothing of it.
+                drop_from(&mut register, dropped, &self.origins);
+            }
             for Author { origin, lsn, .. } in register.entries.iter().map(|e| e.author()) {
                 let high = self.overflowed.entry(origin).or_default();
                 *high = lsn.max(*high);
@@ -387,6 +399,11 @@ impl<O: Overflow> Registers<O> {
         }
         self.overflow.put(evicted);
     }
+}
+
+fn drop_from(register: &mut Register, dropped: &Context, origins: &[Origin]) {
+    let origin = |index: OriginIndex| origins[usize::from(index.0)];
+    register.drop_stable(origin, |author| author.lsn <= dropped.get(origin(author.origin)));
 }
 
 fn merge_truncates(register: &mut Register, truncates: Option<&Truncates>, origins: &[Origin]) {

@@ -124,9 +124,13 @@ impl Stability {
         self.members.values().map(applied).min().unwrap_or(Lsn::ZERO)
     }
 
-    /// Up to where every member but `me` holds `origin` durably, or needs no journal of it: it is its own.
+    /// Up to where every member but `me` holds `origin` durably, or needs no journal of it: it is its own. A member that was
+    /// not heard since the start may hold nothing: its journal may lack what it has applied.
     #[must_use]
     pub fn durable_elsewhere(&self, me: NodeId, origin: Origin) -> Lsn {
+        if self.members.len() < self.expected {
+            return Lsn::ZERO;
+        }
         let others = self
             .members
             .iter()

@@ -5,6 +5,9 @@ use std::collections::VecDeque;
 use crate::postgres::{Durability, OnConflict, SessionId, Statement, Table, Target};
 use crate::rng::Rng;
 
+/// Transactions without a statement by which an application waits.
+const WAITS_MAX: u64 = 10;
+
 /// One application session's state.
 #[derive(Debug)]
 pub(crate) struct App {
@@ -58,8 +61,36 @@ impl Writer {
             let targets = vec![Target { key, set }];
             Statement::Update { table, targets, guard }
         };
-        let commit = Statement::Commit(Durability::Flushed);
+        let commit = Statement::Commit(match rng.one_in(2) {
+            true => Durability::Asynchronous,
+            false => Durability::Flushed,
+        });
         VecDeque::from([Statement::Begin, strike, commit])
+    }
+
+    /// A row that one node deletes and inserts anew, and that all others delete a little later, perhaps before that insert is
+    /// visible where it was made. The same row for everyone who comes out of the same lull.
+    pub(crate) fn chase(&self, lull: u64, rng: &mut Rng, fresh: &mut u64) -> VecDeque<Statement> {
+        let (table, key, guard) = (Table::Plain, 1 + lull % self.keys, None);
+        let commit = Statement::Commit(Durability::Flushed);
+        let keys = vec![key];
+        let delete = [
+            Statement::Begin,
+            Statement::Delete { table, keys, guard },
+            commit.clone(),
+        ];
+        if lull % self.nodes == self.node {
+            let rows = vec![vec![Some(key), Some(value(fresh)), Some(value(fresh))]];
+            let on_conflict = OnConflict::Nothing;
+            let insert = Statement::Insert {
+                table,
+                rows,
+                on_conflict,
+            };
+            return delete.into_iter().chain([Statement::Begin, insert, commit]).collect();
+        }
+        let waits = (0..rng.between(0, WAITS_MAX)).flat_map(|_| [Statement::Begin, Statement::Rollback]);
+        waits.chain(delete).collect()
     }
 
     fn statement(&self, rng: &mut Rng, fresh: &mut u64, script: &mut VecDeque<Statement>) {

@@ -43,7 +43,15 @@ impl World {
         self.schedule.after(delay, Event::Fault);
     }
 
-    fn cut_link(&mut self, from: usize, to: usize) {
+    /// A server dies that has just answered a peer.
+    pub(crate) fn crash_after_answer(&mut self, node: usize) {
+        if !self.calm && self.faults_left > 0 {
+            self.faults_left -= 1;
+            self.server_crash(node);
+        }
+    }
+
+    pub(crate) fn cut_link(&mut self, from: usize, to: usize) {
         self.links[from][to].cut();
         self.links[to][from].cut();
     }

@@ -2,11 +2,12 @@
 
 use std::rc::Rc;
 
-use synapse_engine_change::Block;
+use synapse_engine_change::{Block, Part};
 use synapse_engine_identity::Origin;
 use synapse_engine_replication::Heartbeat;
 use synapse_wal_types::Lsn;
 
+use crate::node::Cursor;
 use crate::postgres::{Row, Table};
 use crate::rng::Rng;
 use crate::schedule::Micros;
@@ -16,8 +17,10 @@ use crate::schedule::Micros;
 pub(crate) enum Message {
     /// The receiver holds the sender's own transactions up to here.
     Resume { after: Lsn },
-    /// A transaction.
-    Block(Rc<Block>),
+    /// Consecutive transactions, in one block.
+    Block(Vec<Rc<Block>>),
+    /// A part of a transaction that does not fit into one block.
+    Part { whole: Rc<Block>, part: Part },
     /// What the sender's stamper says of itself.
     Heartbeat(Heartbeat),
     /// Up to where the sender holds which origin's transactions durably.
@@ -37,7 +40,7 @@ pub(crate) struct Link {
     pub(crate) epoch: u32,
     pub(crate) held: bool,
     /// How far the sender has sent its own transactions; `None` until the receiver has said where to go on.
-    pub(crate) cursor: Option<Lsn>,
+    pub(crate) cursor: Option<Cursor>,
     last_arrival: Micros,
     typical_delay: Micros,
 }

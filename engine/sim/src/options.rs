@@ -17,9 +17,6 @@ pub struct Options {
     pub faults: bool,
     /// TRUNCATE among the applications' statements.
     pub truncates: bool,
-    /// Inserts, too, whose commit is read long before it is visible, as with synchronous replication. The kernel does not
-    /// stand these: a delete that is applied in between finds no row, and nothing looks again.
-    pub late_inserts: bool,
     /// Keep a record of what happened, for a person: see `Violation::trace`.
     pub trace: bool,
 }
@@ -33,7 +30,6 @@ impl Default for Options {
             registers_max: 8,
             faults: true,
             truncates: true,
-            late_inserts: false,
             trace: false,
         }
     }
@@ -49,8 +45,7 @@ pub struct WrongFlag {
 
 impl Options {
     /// Every flag that [`Self::flag`] reads.
-    pub const FLAGS: &str =
-        "[--nodes N] [--transactions N] [--keys N] [--registers N] [--no-faults] [--no-truncates] [--late-inserts]";
+    pub const FLAGS: &str = "[--nodes N] [--transactions N] [--keys N] [--registers N] [--no-faults] [--no-truncates]";
 
     /// Takes one flag, with its number from `words` where it has one. Answers whether it is a flag of a run.
     ///
@@ -71,7 +66,6 @@ impl Options {
             "--registers" => self.registers_max = usize::try_from(number(1, u64::MAX, some)?).unwrap_or(usize::MAX),
             "--no-faults" => self.faults = false,
             "--no-truncates" => self.truncates = false,
-            "--late-inserts" => self.late_inserts = true,
             _ => return Ok(false),
         }
         Ok(true)
@@ -87,7 +81,6 @@ impl Options {
             registers_max,
             faults,
             truncates,
-            late_inserts,
             trace: _,
         } = self;
         let usual = Options::default();
@@ -98,7 +91,6 @@ impl Options {
             (*registers_max != usual.registers_max).then(|| format!("--registers {registers_max}")),
             (*faults != usual.faults).then(|| "--no-faults".to_owned()),
             (*truncates != usual.truncates).then(|| "--no-truncates".to_owned()),
-            (*late_inserts != usual.late_inserts).then(|| "--late-inserts".to_owned()),
         ];
         flags.into_iter().flatten().collect::<Vec<_>>().join(" ")
     }

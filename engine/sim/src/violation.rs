@@ -19,6 +19,8 @@ pub enum Law {
     NoLocalValueVanishes,
     /// A guarded statement replaces no local value that capture had not read when its verdict was taken.
     NoUnreadValueIsReplaced,
+    /// What a node told a peer that lacked it, no crash of its server takes back.
+    WhatIsToldStays,
     /// Confirmed positions never pass durable ones, nor durable ones captured ones.
     ConfirmedDurableCaptured,
     /// Of a table without a key every insert is applied, and every update or delete takes one equal row or none.
@@ -45,6 +47,7 @@ impl fmt::Display for Law {
             Law::AStampNeverChanges => "a stamp never changes",
             Law::NoLocalValueVanishes => "no local value vanishes unresolved",
             Law::NoUnreadValueIsReplaced => "no unread local value is replaced",
+            Law::WhatIsToldStays => "what is told stays",
             Law::ConfirmedDurableCaptured => "confirmed <= durable <= captured",
             Law::AKeylessChangeTakesOneRow => "a change without a key takes one equal row or none",
             Law::MemoryIsBounded => "memory is bounded",

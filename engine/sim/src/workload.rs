@@ -2,6 +2,7 @@
 
 use synapse_wal_types::Lsn;
 
+use crate::app::App;
 use crate::node::Owner;
 use crate::postgres::{Answer, Kind, SqlState, Statement};
 use crate::schedule::Micros;
@@ -34,7 +35,11 @@ impl World {
             state.remaining -= 1;
             let (lull, since) = (now / LULL_ENDS_EVERY, now % LULL_ENDS_EVERY);
             state.script = if lull > 0 && since <= LULL_LEFT_WITHIN && self.rng.percent(75) {
-                writer.duel(lull, &mut self.rng, &mut self.fresh)
+                if lull % 2 == 0 {
+                    writer.duel(lull, &mut self.rng, &mut self.fresh)
+                } else {
+                    writer.chase(lull, &mut self.rng, &mut self.fresh)
+                }
             } else {
                 writer.transaction(&mut self.rng, &mut self.fresh)
             };
@@ -65,11 +70,12 @@ impl World {
         self.schedule.after(delay, Event::App { node, app });
     }
 
-    /// Whether applications have done what they had to do, and the logs are flushed.
+    /// Whether applications have done what they had to do, and all of it is visible.
     pub(crate) fn applications_are_done(&self) -> bool {
+        let done = |app: &App| app.remaining == 0 && app.script.is_empty();
         self.nodes
             .iter()
-            .all(|n| n.server_up && n.apps.iter().all(|app| app.remaining == 0 && app.script.is_empty()))
+            .all(|n| n.server_up && n.apps.iter().all(done) && !n.server.serves_applications())
     }
 
     /// The end of each node's log.

@@ -9,7 +9,7 @@ use crate::catalog::Catalog;
 use crate::disk::Disk;
 use crate::laws;
 use crate::network::{Link, Message};
-use crate::node::{Daemon, Node, Owner};
+use crate::node::{Daemon, Node, Owner, Question};
 use crate::options::{Options, Report};
 use crate::postgres::{Relations, Server, SessionId, SqlState, Step, Temper};
 use crate::rng::Rng;
@@ -72,6 +72,17 @@ pub(crate) enum Event {
         run: u32,
         barrier: u64,
     },
+    /// Is what had committed visible by now?
+    LookForLate {
+        node: usize,
+        run: u32,
+    },
+    /// A peer's question may be answered by now.
+    Question {
+        node: usize,
+        run: u32,
+        question: Question,
+    },
     /// A peer that was asked for values has not answered.
     Unanswered {
         node: usize,
@@ -95,6 +106,11 @@ pub(crate) enum Event {
         to: usize,
     },
     Fault,
+    /// A server that has just given an answer dies, if faults are left.
+    Crash {
+        node: usize,
+        life: u32,
+    },
     ServerUp {
         node: usize,
     },
@@ -138,8 +154,11 @@ impl World {
             let skew = i64::try_from(rng.below(200_000)).expect("small") - 100_000;
             let temper = Temper {
                 failures_per_mille: if unruly { rng.below(12) } else { 0 },
-                late_percent: rng.below(8),
-                late_inserts: options.late_inserts,
+                late_percent: if rng.one_in(3) {
+                    rng.between(20, 80)
+                } else {
+                    rng.below(8)
+                },
             };
             let apps = (0..rng.between(2, 3)).map(|_| App {
                 session: None,
@@ -167,6 +186,7 @@ impl World {
                 capture_lag: rng.between(20, 20_000),
                 apply_typical: if rng.one_in(3) { rng.between(200, 3_000) } else { 40 },
                 apps,
+                told: std::collections::BTreeSet::new(),
             }
         };
         let nodes: Vec<Node> = (0..count).map(|index| node(index, &mut rng)).collect();
@@ -271,6 +291,8 @@ impl World {
             Event::BarrierTimeout { node, run, barrier } if self.nodes[node].run == run => {
                 self.barrier_times_out(node, barrier);
             }
+            Event::LookForLate { node, run } if self.nodes[node].run == run => self.look_for_late(node),
+            Event::Question { node, run, question } if self.nodes[node].run == run => self.tell(node, question),
             Event::Unanswered { node, run, ask } if self.nodes[node].run == run => self.unanswered(node, ask),
             Event::Orphan { node, life, session } if self.nodes[node].life == life => self.orphan_ends(node, session),
             Event::Arrive {
@@ -281,6 +303,7 @@ impl World {
             } => self.arrive(from, to, epoch, *message),
             Event::LinkUp { from, to } => self.link_up(from, to),
             Event::Fault => self.fault(),
+            Event::Crash { node, life } if self.nodes[node].life == life => self.crash_after_answer(node),
             Event::ServerUp { node } => self.server_up(node),
             Event::EngineUp { node } => self.engine_up(node),
             // What was meant for an earlier life of a server or an engine; and looking is done by the run itself.
@@ -292,6 +315,9 @@ impl World {
             | Event::Synced { .. }
             | Event::Work { .. }
             | Event::BarrierTimeout { .. }
+            | Event::LookForLate { .. }
+            | Event::Question { .. }
+            | Event::Crash { .. }
             | Event::Unanswered { .. }
             | Event::Orphan { .. }
             | Event::Look => {}
@@ -346,14 +372,14 @@ impl World {
             }
             Step::Done(result) => {
                 self.trace(node, || format!("{session:?} {owner:?} {result:?}"));
-                self.tell(node, session, owner, result);
+                self.answered(node, session, owner, result);
             }
         }
         self.after_server(node);
         laws::check_server(self, node);
     }
 
-    fn tell(
+    fn answered(
         &mut self,
         node: usize,
         session: SessionId,
@@ -419,7 +445,7 @@ impl World {
                 return;
             };
             self.report.add(if timeout { "lock timeouts" } else { "deadlocks" }, 1);
-            self.tell(node, session, owner, result);
+            self.answered(node, session, owner, result);
             self.after_server(node);
         }
     }

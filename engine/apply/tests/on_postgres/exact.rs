@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use synapse_engine_apply::{Error, Scope, Values};
+use synapse_engine_apply::{Error, Scope, Values, Written};
 use synapse_engine_identity::{ColumnId, TxnId};
 use synapse_engine_plan::{Batch, Exact, ExactWrite, Row, Step, Table};
 use synapse_wal_types::Lsn;
@@ -77,7 +77,8 @@ async fn locked_rows_become_what_they_are_to_become() {
         authors: HashMap::from([((other(), ids[3]), texts(&["4", "?", "theirs"]))]),
         filled: HashMap::new(),
     };
-    assert_eq!(transaction.write(&exacts, &values, Scope::Won).await.unwrap(), []);
+    let written = transaction.write(&exacts, &values, Scope::Won).await.unwrap();
+    assert_eq!((written.again, written.absent), (vec![], vec![ids[4]]));
     transaction.commit().await.unwrap();
     assert_eq!(
         answer(&client, "SELECT t::text FROM t ORDER BY id").await,
@@ -99,10 +100,8 @@ async fn a_re_check_writes_what_every_author_won() {
         .await
         .unwrap();
     let won = [exact(&t, &one, live(&[A], vec![(other(), vec![ID, B])], &[]))];
-    assert_eq!(
-        transaction.write(&won, &Values::default(), Scope::Won).await.unwrap(),
-        []
-    );
+    let written = transaction.write(&won, &Values::default(), Scope::Won).await.unwrap();
+    assert_eq!(written, Written::default());
     transaction.commit().await.unwrap();
     assert_eq!(answer(&client, "SELECT t::text FROM t").await, "(1.0,A,b)");
     let mut transaction = begin(&mut session, &client, 100, None).await;
@@ -121,10 +120,8 @@ async fn a_re_check_writes_what_every_author_won() {
             .await
             .is_err()
     );
-    assert_eq!(
-        transaction.write(&exacts, &values, Scope::EveryAuthor).await.unwrap(),
-        []
-    );
+    let written = transaction.write(&exacts, &values, Scope::EveryAuthor).await.unwrap();
+    assert_eq!(written, Written::default());
     transaction.commit().await.unwrap();
     // The key's text is its author's too.
     assert_eq!(answer(&client, "SELECT t::text FROM t").await, "(1.000,A,theirs)");
@@ -147,19 +144,18 @@ async fn a_row_that_appeared_after_it_was_locked_is_looked_at_again() {
         exact(&t, &one, live(&[ID, A, B], vec![], &[])),
         exact(&t, &two, ExactWrite::Delete),
     ];
-    let again = transaction
+    let written = transaction
         .write(&exacts, &Values::default(), Scope::Won)
         .await
         .unwrap();
-    assert_eq!(again, [ids[0]], "a delete does not touch what no verdict has seen");
-    assert_eq!(transaction.lock(&known, &again).await.unwrap(), again);
-    assert_eq!(
-        transaction
-            .write(&exacts[..1], &Values::default(), Scope::Won)
-            .await
-            .unwrap(),
-        []
-    );
+    // A delete does not touch what no verdict has seen.
+    assert_eq!((&written.again[..], &written.absent[..]), (&ids[..1], &ids[1..]));
+    assert_eq!(transaction.lock(&known, &written.again).await.unwrap(), written.again);
+    let written = transaction
+        .write(&exacts[..1], &Values::default(), Scope::Won)
+        .await
+        .unwrap();
+    assert_eq!(written, Written::default());
     transaction.commit().await.unwrap();
     assert_eq!(
         answer(&client, "SELECT t::text FROM t ORDER BY id").await,
@@ -188,7 +184,8 @@ async fn columns_that_nobody_knows_are_asked_for_and_filled() {
         authors: HashMap::new(),
         filled: HashMap::from([(row_id(&t, &one), texts(&["?", "?", "toast"]))]),
     };
-    assert_eq!(transaction.write(&exacts, &values, Scope::Won).await.unwrap(), []);
+    let written = transaction.write(&exacts, &values, Scope::Won).await.unwrap();
+    assert_eq!(written, Written::default());
     transaction.commit().await.unwrap();
     assert_eq!(answer(&client, "SELECT t::text FROM t").await, "(1,A,toast)");
 }

@@ -12,6 +12,8 @@ mod exact;
 #[cfg(test)]
 mod guard;
 #[cfg(test)]
+mod late;
+#[cfg(test)]
 mod opening;
 #[cfg(test)]
 mod plans;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use synapse_engine_apply::{MissingValues, Scope, Transaction, Values};
+use synapse_engine_apply::{MissingValues, Scope, Transaction, Values, Written};
 use synapse_engine_identity::{Origin, RowId};
 use synapse_engine_plan::{Batch, Exact};
 use synapse_engine_replication::{Action, Event, Lane};
@@ -63,8 +63,10 @@ impl Applier {
                 }
                 Action::Write(rows) => {
                     self.shared.counters.rows_exact.add(rows.len() as u64);
-                    Event::Written(self.write(transaction, round, &rows).await?)
+                    let Written { again, absent } = self.write(transaction, round, &rows).await?;
+                    Event::Written { again, absent }
                 }
+                Action::AwaitLate => self.await_late(transaction).await?,
             };
             action = lane.advance(event);
         }
@@ -76,7 +78,7 @@ impl Applier {
         transaction: &mut Transaction<'_>,
         round: &Round<'_, 'a>,
         rows: &[RowId],
-    ) -> Result<Vec<RowId>, Failure> {
+    ) -> Result<Written, Failure> {
         let exacts: Vec<Exact<'a>> = {
             let mut kernel = lock(&self.kernel);
             let registers = kernel.registers_mut();
@@ -92,6 +94,23 @@ impl Applier {
         let gone = self.fill(round, &missing, &mut fetched).await?;
         let exacts: Vec<Exact<'a>> = exacts.into_iter().filter(|exact| !gone.contains(&exact.row)).collect();
         Ok(transaction.write(&exacts, &fetched.values(), round.scope).await?)
+    }
+
+    /// Rows were not found that are to go. A transaction whose commit has been read may have inserted them, and not be
+    /// visible yet.
+    async fn await_late(&self, transaction: &mut Transaction<'_>) -> Result<Event, Failure> {
+        let late = lock(&self.kernel).late(&transaction.take_in_progress());
+        if late.is_empty() {
+            return Ok(Event::NoneLate);
+        }
+        tracing::debug!(
+            transactions = late.len(),
+            "commits are awaited that are not visible yet"
+        );
+        match transaction.await_visible(&late).await? {
+            true => Ok(Event::LateVisible),
+            false => Err(Failure::NotVisible),
+        }
     }
 
     /// Finds the values that no journal here holds: the update's own node has them. What stands here under the old key of

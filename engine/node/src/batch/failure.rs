@@ -20,6 +20,9 @@ pub(crate) enum Failure {
     /// The barrier was not read in time.
     #[error("capture did not read a barrier in time")]
     BarrierTimedOut,
+    /// A transaction that has committed does not become visible: it waits for a synchronous standby, as a rule.
+    #[error("a committed transaction did not become visible in time")]
+    NotVisible,
     /// A node that has values of a row which comes back whole did not give them.
     #[error("values that only another node has did not come: {0}")]
     Unanswered(String),
@@ -44,7 +47,9 @@ impl Failure {
                 | synapse_engine_plan::Error::IdentityDiffers { .. } => Remedy::Catalogue,
             },
             Failure::Apply(error) => error.remedy(),
-            Failure::GaveWay | Failure::BarrierTimedOut | Failure::Unanswered(_) => Remedy::Smaller,
+            Failure::GaveWay | Failure::BarrierTimedOut | Failure::NotVisible | Failure::Unanswered(_) => {
+                Remedy::Smaller
+            }
             Failure::PartsEnded | Failure::SessionLost(_) | Failure::Broken(_) => Remedy::Reconnect,
         }
     }
@@ -55,6 +60,7 @@ impl Failure {
             Failure::Plan(_)
             | Failure::GaveWay
             | Failure::BarrierTimedOut
+            | Failure::NotVisible
             | Failure::Unanswered(_)
             | Failure::PartsEnded
             | Failure::SessionLost(_)
@@ -69,6 +75,7 @@ impl Failure {
             other @ (Failure::Plan(_)
             | Failure::GaveWay
             | Failure::BarrierTimedOut
+            | Failure::NotVisible
             | Failure::Unanswered(_)
             | Failure::PartsEnded
             | Failure::SessionLost(_)) => Error::Broken(other.to_string()),
@@ -90,6 +97,7 @@ impl Failure {
             },
             Failure::GaveWay
             | Failure::BarrierTimedOut
+            | Failure::NotVisible
             | Failure::Unanswered(_)
             | Failure::PartsEnded
             | Failure::SessionLost(_)

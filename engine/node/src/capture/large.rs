@@ -43,7 +43,7 @@ impl Capture {
             }
         }
         if any {
-            lock(&self.kernel).local_done(stamp);
+            lock(&self.kernel).local_done(stamp, committed.xid);
         } else {
             lock(&self.kernel).nothing_up_to(committed.end_lsn);
         }

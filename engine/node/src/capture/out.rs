@@ -16,12 +16,12 @@ impl Capture {
             return Ok(());
         }
         self.write_out()?;
-        if let Some((last, _)) = self.deferred.last() {
+        if let Some((last, ..)) = self.deferred.last() {
             self.until_durable(last.txn.lsn).await?;
         }
-        for (stamp, set) in std::mem::take(&mut self.deferred) {
+        for (stamp, xid, set) in std::mem::take(&mut self.deferred) {
             self.note(&stamp, &set);
-            lock(&self.kernel).local_done(&stamp);
+            lock(&self.kernel).local_done(&stamp, xid);
         }
         let state = lock(&self.kernel).stamper().state().clone();
         self.flushed = state.captured;

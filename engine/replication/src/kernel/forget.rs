@@ -56,8 +56,7 @@ impl<O: Overflow> Kernel<O> {
     /// The registers were made anew from what journals hold beyond what is forgotten: what was dropped before is dropped
     /// again. Without the writes that replaced them, some of it would count otherwise.
     pub fn drop_again(&mut self) {
-        let dropped = self.stamper.state().dropped.clone();
-        self.registers.drop_again(|origin, lsn| lsn <= dropped.get(origin));
+        self.registers.drop_again();
     }
 
     /// What journals hold of `origin` up to here may be dropped: no start reads it, and no member whose journal may lose in

@@ -139,6 +139,65 @@ fn a_new_life_has_applied_nothing_of_what_the_one_before_had() {
 }
 
 #[test]
+fn what_was_dropped_is_dropped_again_also_where_registers_do_not_fit() {
+    let (n1, n2) = (origin("n1", 1), origin("n2", 1));
+    let progress = Progress {
+        dropped: [(n1, Lsn(50))].into_iter().collect(),
+        ..Progress::default()
+    };
+    let missing = ColumnSet::new();
+    let insert = |row| Write {
+        op: WriteOp::Insert {
+            missing: missing.clone(),
+        },
+        ..update(row)
+    };
+    let targets = |registers_max: usize| {
+        let limits = Limits {
+            registers_max,
+            ..LIMITS
+        };
+        let overflow = MemoryOverflow::default();
+        let mut kernel = Kernel::new(origin("n3", 1), 3, limits, progress.clone(), Context::new(), overflow);
+        // Row 1 was dropped; row 2 had an unstable write that the stable one outranks; row 3 is not stable.
+        kernel.remember_write(&stamp(n2, 5, &[]), &insert(2));
+        kernel.remember_write(&stamp(n1, 10, &[]), &insert(1));
+        kernel.remember_write(&stamp(n1, 20, &[]), &insert(2));
+        kernel.remember_write(&stamp(n1, 60, &[]), &insert(3));
+        for row in 4..20 {
+            kernel.remember_write(&stamp(n2, 100 + u64::from(row), &[]), &insert(row));
+        }
+        kernel.drop_again();
+        let mut target = |row| kernel.registers_mut().target(update(row).row);
+        [1, 2, 3, 4].map(|row| match target(row) {
+            crate::Target::Live(winners) => winners.iter().map(|(author, _)| author.lsn.0).collect(),
+            crate::Target::Dead => vec![0],
+            crate::Target::Untouched => vec![],
+        })
+    };
+    let all = targets(100);
+    assert_eq!(all, [vec![], vec![20], vec![60], vec![104]]);
+    assert_eq!(targets(2), all);
+}
+
+#[test]
+fn nothing_is_pruned_before_every_member_was_heard() {
+    let (n1, n2, me) = (origin("n1", 1), origin("n2", 1), origin("n3", 1));
+    let progress = Progress {
+        forgotten: [(n1, Lsn(50)), (me, Lsn(60))].into_iter().collect(),
+        ..Progress::default()
+    };
+    let overflow = MemoryOverflow::default();
+    let mut kernel = Kernel::new(me, 3, LIMITS, progress, Context::new(), overflow);
+    assert_eq!((kernel.prunable(n1), kernel.prunable(me)), (Lsn::ZERO, Lsn::ZERO));
+    let now = Monotonic::default();
+    kernel.heard(beat(n1, &[(me, 60)]), now);
+    assert_eq!((kernel.prunable(n1), kernel.prunable(me)), (Lsn::ZERO, Lsn::ZERO));
+    kernel.heard(beat(n2, &[(n1, 40), (me, 70)]), now);
+    assert_eq!((kernel.prunable(n1), kernel.prunable(me)), (Lsn(40), Lsn(60)));
+}
+
+#[test]
 fn a_transaction_of_too_many_rows_to_take_back_is_decided_again_as_before() {
     let (mut kernel, peer) = (kernel(2, Context::new()), origin("n1", 1));
     let row = |number: u32| {

@@ -10,8 +10,10 @@ mod no_local_value_vanishes;
 mod no_unread_value_is_replaced;
 mod stamps;
 mod truth;
+mod what_is_told_stays;
 
 pub(crate) use truth::Truth;
+pub(crate) use what_is_told_stays::check as what_is_told_stays;
 
 use crate::violation::Law;
 use crate::world::World;

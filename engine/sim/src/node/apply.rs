@@ -36,9 +36,15 @@ impl World {
             Stage::LockingRows => self.advance(node, LaneEvent::Locked),
             Stage::Writing => {
                 let again = std::mem::take(&mut job.again);
-                self.advance(node, LaneEvent::Written(again));
+                let absent = std::mem::take(&mut job.absent);
+                self.advance(node, LaneEvent::Written { again, absent });
             }
-            Stage::TablesBarrier(_) | Stage::Barrier(_) | Stage::Asking | Stage::Committing | Stage::RollingBack => {}
+            Stage::TablesBarrier(_)
+            | Stage::Barrier(_)
+            | Stage::Asking
+            | Stage::AwaitingLate
+            | Stage::Committing
+            | Stage::RollingBack => {}
         }
     }
 
@@ -48,7 +54,7 @@ impl World {
         }
     }
 
-    fn advance(&mut self, node: usize, event: LaneEvent) {
+    pub(super) fn advance(&mut self, node: usize, event: LaneEvent) {
         let Some(job) = self.daemon(node).and_then(|daemon| daemon.job.as_mut()) else {
             return;
         };
@@ -60,6 +66,7 @@ impl World {
                 self.set_stage(node, Stage::Barrier(barrier));
             }
             Action::Write(rows) => self.write_rows(node, &rows),
+            Action::AwaitLate => self.await_late(node),
             Action::Commit => {
                 let durability = if self.rng.percent(70) {
                     Durability::Asynchronous
@@ -85,6 +92,9 @@ impl World {
         };
         job.stage = Stage::LockingRows;
         job.present.clear();
+        if job.in_progress.is_none() {
+            job.script.push_back(Piece::plain(Statement::InProgress));
+        }
         for row in rows {
             let key = job.key(*row);
             let statement = Statement::Lock {
@@ -139,6 +149,9 @@ impl World {
                     Stage::Executing => job.dropped.extend(missed),
                     Stage::Writing => job.again.extend(missed),
                     Stage::LockingRows => {
+                        if matches!(piece.statement, Statement::InProgress) {
+                            job.in_progress = Some(answer.in_progress);
+                        }
                         for (_, ids) in &piece.rows {
                             if let (Some(row), Some(id)) = (answer.rows.first(), ids.first()) {
                                 job.present.insert(*id, row.clone());
@@ -151,6 +164,7 @@ impl World {
                     | Stage::Asking
                     | Stage::Committing
                     | Stage::RollingBack => {}
+                    Stage::AwaitingLate => return self.looked_for_late(node, &answer.in_progress),
                 }
                 if stage == Stage::Executing {
                     let met = piece.rows.len();
@@ -216,6 +230,7 @@ impl World {
             | Stage::LockingRows
             | Stage::Asking
             | Stage::Writing
+            | Stage::AwaitingLate
             | Stage::Committing
             | Stage::RollingBack => {}
         }

@@ -5,7 +5,7 @@ use synapse_engine_identity::RowId;
 use super::job::Stage;
 use crate::catalog::table_of;
 use crate::network::Message;
-use crate::postgres::{Row, Table};
+use crate::postgres::Row;
 use crate::world::{Event, World};
 
 impl World {
@@ -31,13 +31,6 @@ impl World {
             let patience = self.rng.between(1_000_000, 5_000_000);
             self.schedule.after(patience, Event::Unanswered { node, run, ask: id });
         }
-    }
-
-    /// A peer asks for a row.
-    pub(super) fn asked(&mut self, node: usize, peer: usize, id: u64, (table, key): (Table, u64)) {
-        let row = self.nodes[node].server.row(table, key);
-        self.trace(node, || format!("tells n{} of {table:?} {key}: {row:?}", peer + 1));
-        self.send(node, peer, Message::Told { id, row });
     }
 
     /// A peer has answered.

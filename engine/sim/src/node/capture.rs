@@ -138,7 +138,7 @@ impl World {
                 Noted::Truncate(table) => daemon.kernel.note_local_truncate(&stamp, table),
             }
         }
-        daemon.kernel.local_done(&stamp);
+        daemon.kernel.local_done(&stamp, block.transactions[0].xid);
     }
 
     /// Capture goes on if what it waited for is durable.

@@ -22,6 +22,8 @@ impl World {
             .iter()
             .filter_map(|row| Some((*row, self.resolve(node, &job, *row)?)));
         job.resolved = resolved.collect();
+        let gone = |(row, write): &&(RowId, ExactWrite)| *write == ExactWrite::Delete && !job.present.contains_key(row);
+        job.absent = job.resolved.iter().filter(gone).map(|(row, _)| *row).collect();
         job.asked.clear();
         job.told.clear();
         let lacks = |(row, write): &(RowId, ExactWrite)| lacks_values(write) && !job.present.contains_key(row);

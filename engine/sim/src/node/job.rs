@@ -6,7 +6,7 @@ use std::rc::Rc;
 use synapse_engine_change::{Block, Value};
 use synapse_engine_identity::{Hlc, Origin, RowId, Stamp};
 use synapse_engine_plan::{Batch, ExactWrite, Row};
-use synapse_engine_replication::{Decided, Lane, Marker, MarkerKind};
+use synapse_engine_replication::{Decided, InProgress, Lane, Marker, MarkerKind};
 use synapse_wal_types::{Lsn, Xid};
 
 use crate::catalog::datum;
@@ -25,6 +25,8 @@ pub(crate) enum Stage {
     /// Values of rows that come back whole are asked of the update's own node.
     Asking,
     Writing,
+    /// What had committed before rows were locked is to be visible.
+    AwaitingLate,
     Committing,
     RollingBack,
 }
@@ -65,6 +67,13 @@ pub(crate) struct Job {
     /// Rows that were there when they were locked.
     pub(crate) present: BTreeMap<RowId, postgres::Row>,
     pub(crate) again: Vec<RowId>,
+    /// Rows that are to go, and were not there when they were locked.
+    pub(crate) absent: Vec<RowId>,
+    /// What was not visible when rows were locked for the first time.
+    pub(crate) in_progress: Option<Vec<InProgress>>,
+    /// Of that, what had committed.
+    pub(crate) late: Vec<Xid>,
+    pub(crate) looks: u32,
     /// What locked rows are to become.
     pub(crate) resolved: Vec<(RowId, ExactWrite)>,
     /// Rows that a peer was asked for, by the number of the question.

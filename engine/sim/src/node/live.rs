@@ -6,7 +6,9 @@ use synapse_engine_replication::{Barrier, Kernel, Limits, MemoryOverflow, Monoto
 use synapse_wal_types::Lsn;
 
 use super::{Daemon, Owner, Phase};
+use crate::laws;
 use crate::postgres::{Durability, Kind, Roident, SessionId, Statement};
+use crate::violation::Law;
 use crate::world::{Event, World};
 
 /// As configured by default.
@@ -60,6 +62,7 @@ impl World {
             next_barrier: 1 + u64::from(run) * 1_000_000,
             next_ask: 1 + u64::from(run) * 1_000_000,
             syncing: false,
+            unfinished: std::collections::BTreeMap::new(),
             stamped: None,
             rechecked: Vec::new(),
             merge_max: 4,
@@ -284,6 +287,11 @@ impl World {
             return;
         }
         let forgotten = self.nodes[node].server.crash();
+        let told = laws::what_is_told_stays(&self.nodes[node], &forgotten);
+        let forgotten = forgotten.len();
+        if let Err(what) = told {
+            self.violate(Law::WhatIsToldStays, what);
+        }
         self.report.add("server crashes", 1);
         self.trace(node, || format!("SERVER CRASH, {forgotten} commits forgotten"));
         self.report.add("commits forgotten", forgotten);

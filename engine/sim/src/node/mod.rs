@@ -7,9 +7,12 @@ mod decide;
 mod deliver;
 mod exact;
 mod job;
+mod late;
 mod live;
+mod parts;
 mod ship;
 mod steps;
+mod tell;
 
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -23,6 +26,8 @@ use crate::app::App;
 use crate::disk::Disk;
 use crate::postgres::{Server, SessionId};
 pub(crate) use job::Job;
+pub(crate) use parts::Cursor;
+pub(crate) use tell::{Question, Stand};
 
 /// Whose a session is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,6 +62,8 @@ pub(crate) struct Node {
     /// How long an apply session's statement typically takes to reach the server.
     pub(crate) apply_typical: u64,
     pub(crate) apps: Vec<App>,
+    /// Values that peers were told when they asked for rows.
+    pub(crate) told: std::collections::BTreeSet<u64>,
 }
 
 /// What is lost with the engine's process.
@@ -71,6 +78,8 @@ pub(crate) struct Daemon {
     pub(crate) next_barrier: u64,
     pub(crate) next_ask: u64,
     pub(crate) syncing: bool,
+    /// Transactions that came in part; a start cuts them off.
+    pub(crate) unfinished: BTreeMap<Origin, parts::Unfinished>,
     /// A local transaction whose stamp depends on more than the stream: capture waits until it is durable.
     pub(crate) stamped: Option<Rc<Block>>,
     /// Re-checks that are committed and whose marker has not been read.

@@ -1,15 +1,15 @@
 //! ship and receive: own transactions to peers as soon as they are stamped, others' to whoever lacks them.
 
-use std::rc::Rc;
-
-use synapse_engine_change::Block;
+use synapse_engine_change::Part;
 use synapse_engine_replication::Monotonic;
 
-use super::Phase;
-use crate::disk::Entry;
+use super::{Cursor, Phase, Question, Stand};
 use crate::network::Message;
 use crate::violation::Law;
 use crate::world::{Event, World};
+
+/// Shipping pauses after one in so many blocks.
+const WAITS_ONE_IN: u64 = 10;
 
 /// Blocks that one request brings at most.
 const FETCH_MAX: usize = 20;
@@ -47,13 +47,12 @@ impl World {
                 continue;
             }
             let Some(mut cursor) = link.cursor else { continue };
-            while let Some(block) = self.nodes[node].disk.log(origin).next(cursor).cloned() {
-                let lsn = block.transactions[0].lsn;
-                if self.nodes[node].unsafe_to_send.contains(&lsn) {
+            while let Some(block) = self.next_block(node, origin, &mut cursor) {
+                self.send(node, peer, block);
+                // Between any two blocks the rest may have to wait.
+                if self.rng.one_in(WAITS_ONE_IN) {
                     break;
                 }
-                cursor = lsn;
-                self.send(node, peer, Message::Block(block));
             }
             self.links[node][peer].cursor = Some(cursor);
         }
@@ -67,10 +66,11 @@ impl World {
         let now = Monotonic(self.now());
         match message {
             Message::Resume { after } => {
-                self.links[to][from].cursor = Some(after);
+                self.links[to][from].cursor = Some(Cursor { after, parts: 0 });
                 self.ship(to);
             }
-            Message::Block(block) => self.receive(to, block),
+            Message::Block(blocks) => self.receive(to, from, &blocks, Part::Whole),
+            Message::Part { whole, part } => self.receive(to, from, &[whole], part),
             Message::Heartbeat(heartbeat) => {
                 if let Some(daemon) = self.daemon(to) {
                     daemon.kernel.heard(heartbeat, now);
@@ -84,44 +84,30 @@ impl World {
                     }
                 }
             }
-            Message::Ask { id, table, key } => self.asked(to, from, id, (table, key)),
+            Message::Ask { id, table, key } => {
+                let (peer, state) = (from, Stand::Unread);
+                self.tell(
+                    to,
+                    Question {
+                        peer,
+                        id,
+                        table,
+                        key,
+                        state,
+                    },
+                );
+            }
             Message::Told { id, row } => self.told(to, id, row),
             Message::Fetch { origin, after } => {
-                let Some(log) = self.nodes[to].disk.logs.get(&origin) else {
-                    return;
-                };
-                let mut cursor = after;
-                let mut blocks = Vec::new();
-                while blocks.len() < FETCH_MAX
-                    && let Some(block) = log.next(cursor)
-                {
-                    cursor = block.transactions[0].lsn;
-                    blocks.push(Rc::clone(block));
-                }
-                let unsafe_to_send = &self.nodes[to].unsafe_to_send;
-                let own = origin == self.nodes[to].origin;
-                let sendable = |block: &Rc<Block>| !own || !unsafe_to_send.contains(&block.transactions[0].lsn);
-                let blocks: Vec<_> = blocks.into_iter().take_while(sendable).collect();
-                for block in blocks {
-                    self.send(to, from, Message::Block(block));
+                let mut cursor = Cursor { after, parts: 0 };
+                for _ in 0..FETCH_MAX {
+                    let Some(block) = self.next_block(to, origin, &mut cursor) else {
+                        break;
+                    };
+                    self.send(to, from, block);
                 }
             }
         }
-    }
-
-    fn receive(&mut self, node: usize, block: Rc<Block>) {
-        let stamp = block.stamp(0);
-        let first_seen = self.stamps.entry(stamp.txn).or_insert_with(|| stamp.clone());
-        if *first_seen != stamp {
-            let what = format!("{} was {first_seen:?} and is {stamp:?}", stamp.txn);
-            self.violate(Law::AStampNeverChanges, what);
-        }
-        let end = self.nodes[node].disk.end(block.origin);
-        if stamp.txn.lsn <= end {
-            self.report.add("duplicates", 1);
-            return;
-        }
-        self.nodes[node].disk.log(block.origin).append(Entry::Block(block));
     }
 
     /// Both ends are there: the receiver says where to go on.

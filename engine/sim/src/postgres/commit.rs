@@ -36,9 +36,13 @@ impl Server {
             }
             Stage::Stamped(time) => {
                 running.stage = Stage::Inserted(self.insert_record(id, time));
-                Step::Again(0)
+                // The record may be flushed and read before the transaction has its timestamp.
+                Step::Again(if rng.one_in(20) { rng.between(0, 200) } else { 0 })
             }
             Stage::Inserted(end) => {
+                if let Some(top) = self.session(id).top() {
+                    self.xacts.set_timestamp(top);
+                }
                 if durability == Durability::Flushed && self.wal.flushed() < end {
                     self.flush_wanted = true;
                     running.wait = Some(Wait::Flush(end));
@@ -46,12 +50,7 @@ impl Server {
                 }
                 running.stage = Stage::Durable(end);
                 let late = self.session(id).kind == Kind::Application && rng.percent(self.temper.late_percent);
-                let late = late && (self.temper.late_inserts || !self.wal.inserts(end));
-                Step::Again(if late {
-                    rng.between(1_000, 40_000)
-                } else {
-                    rng.between(0, 10)
-                })
+                Step::Again(if late { rng.latency(15_000) } else { rng.between(0, 10) })
             }
             Stage::Durable(_) => {
                 self.make_visible(id);

@@ -44,6 +44,11 @@ impl Server {
             Statement::Commit(durability) => return self.commit_step(id, running, durability, now, rng),
             Statement::Rollback => self.abort(id),
             Statement::Origin { roident, remote } => self.session(id).origin = Some((roident, remote)),
+            Statement::InProgress => {
+                let top = self.session(id).top();
+                running.answer.in_progress = self.xacts.in_progress(top);
+                return Step::Done(Ok(std::mem::take(&mut running.answer)));
+            }
             Statement::Message { .. }
             | Statement::Insert { .. }
             | Statement::Update { .. }
@@ -83,6 +88,7 @@ impl Server {
             | Statement::RollbackToSavepoint
             | Statement::Rollback
             | Statement::Commit(_)
+            | Statement::InProgress
             | Statement::Origin { .. } => 0,
         };
         while running.at < rows {
@@ -145,6 +151,7 @@ impl Server {
             | Statement::RollbackToSavepoint
             | Statement::Rollback
             | Statement::Commit(_)
+            | Statement::InProgress
             | Statement::Origin { .. } => unreachable!("these have no rows"),
         }
     }
@@ -383,6 +390,7 @@ fn lock_of(statement: &Statement) -> Option<(Table, Mode)> {
         | Statement::Rollback
         | Statement::Commit(_)
         | Statement::Message { .. }
+        | Statement::InProgress
         | Statement::Origin { .. } => None,
     }
 }

@@ -4,20 +4,19 @@ use super::heap::{Heap, Mark};
 use super::locks::TableLock;
 use super::schema::Table;
 use super::server::Server;
-use super::wal::{Effect, Item};
+use super::wal::{Commit, Effect, Item};
 use super::xact::{Status, Xacts};
 
 impl Server {
     /// The server dies and starts again: connections are gone, and so is every transaction whose record was not flushed.
-    /// Answers how many commits were forgotten.
-    pub(crate) fn crash(&mut self) -> usize {
-        let before = self.wal.commits().len();
+    /// Answers with the commits that were forgotten.
+    pub(crate) fn crash(&mut self) -> Vec<Commit> {
         self.sessions.clear();
         self.woken.clear();
         self.flush_wanted = false;
         self.locks = vec![TableLock::default(); Table::ALL.len()];
         self.slot.crash();
-        let last = self.wal.crash();
+        let (last, forgotten) = self.wal.crash();
         self.xacts = Xacts::recover(last);
         self.heaps = Table::ALL.into_iter().map(Heap::new).collect();
         self.origins.clear();
@@ -35,7 +34,7 @@ impl Server {
                 self.redo(item);
             }
         }
-        before - commits.len()
+        forgotten
     }
 
     fn redo(&mut self, item: &Item) {

@@ -27,8 +27,6 @@ pub(crate) struct Temper {
     /// Of 100 application commits, this many wait for long between record and visibility, as with synchronous
     /// replication.
     pub(crate) late_percent: u64,
-    /// Those that inserted a row as well.
-    pub(crate) late_inserts: bool,
 }
 
 /// A row version that a guarded statement has replaced.
@@ -146,6 +144,12 @@ impl Server {
         session.running = None;
         self.fail(id);
         Some(Err(state))
+    }
+
+    /// Whether a statement of an application is on its way.
+    pub(crate) fn serves_applications(&self) -> bool {
+        let busy = |session: &Session| session.kind == Kind::Application && session.running.is_some();
+        self.sessions.values().any(busy)
     }
 
     /// The rows that a new snapshot sees, in order.

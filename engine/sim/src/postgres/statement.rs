@@ -1,5 +1,6 @@
 //! What a session can ask of the server, and what it gets.
 
+use synapse_engine_replication::InProgress;
 use synapse_wal_types::{Lsn, Xid};
 
 use super::Roident;
@@ -84,6 +85,8 @@ pub(crate) enum Statement {
         table: Table,
         keys: Vec<u64>,
     },
+    /// Which transactions a new snapshot does not see, and `pg_xact_commit_timestamp` of each.
+    InProgress,
     /// `pg_logical_emit_message(true, 'synapse', stem || pg_snapshot_xmin(pg_current_snapshot()))`.
     Message {
         stem: String,
@@ -104,6 +107,7 @@ pub(crate) struct Answer {
     pub(crate) rows: Vec<Row>,
     /// Rows affected in a table without a key.
     pub(crate) count: usize,
+    pub(crate) in_progress: Vec<InProgress>,
 }
 
 /// Why a statement failed; its transaction can only be rolled back.

@@ -85,22 +85,6 @@ impl Wal {
         &self.commits
     }
 
-    /// Whether the transaction whose commit ends at `end` made a row under a key that it found free.
-    pub(crate) fn inserts(&self, end: Lsn) -> bool {
-        let at = self.commits.partition_point(|commit| commit.end < end);
-        let makes = |item: &Item| match item {
-            Item::Change { effect, .. } => match effect {
-                Effect::Insert { .. } => true,
-                Effect::Update { old, new, .. } => old[0] != new[0],
-                Effect::Delete { .. } | Effect::Truncate => false,
-            },
-            Item::Message { .. } => false,
-        };
-        self.commits
-            .get(at)
-            .is_some_and(|commit| commit.items.iter().any(makes))
-    }
-
     /// The end of the commit of a transaction or subtransaction, if an application made it.
     pub(crate) fn application(&self, xid: Xid) -> Option<Lsn> {
         let found = self
@@ -142,11 +126,13 @@ impl Wal {
             .take_while(|commit| commit.end <= self.flushed)
     }
 
-    /// A crash: what was not flushed is gone, and its positions are used again. Answers the last xid that the log knows.
-    pub(crate) fn crash(&mut self) -> Option<Xid> {
+    /// A crash: what was not flushed is gone, and its positions are used again. Answers the last xid that the log knows,
+    /// and the commits that it does not.
+    pub(crate) fn crash(&mut self) -> (Option<Xid>, Vec<Commit>) {
         self.inserted = self.flushed;
-        self.commits.retain(|commit| commit.end <= self.flushed);
+        let kept = self.commits.partition_point(|commit| commit.end <= self.flushed);
+        let forgotten = self.commits.split_off(kept);
         self.begun.retain(|(_, lsn)| *lsn <= self.flushed);
-        self.begun.iter().map(|(xid, _)| *xid).max()
+        (self.begun.iter().map(|(xid, _)| *xid).max(), forgotten)
     }
 }

@@ -1,5 +1,8 @@
 //! Transaction ids: who is running, who committed, what a snapshot sees (procarray.c, heapam_visibility.c).
 
+use std::collections::BTreeSet;
+
+use synapse_engine_replication::InProgress;
 use synapse_wal_types::Xid;
 
 use super::Roident;
@@ -25,6 +28,8 @@ pub(crate) enum Status {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Xacts {
     statuses: Vec<Status>,
+    /// Those that have a commit timestamp: given after the commit record, and before the transaction is visible.
+    timestamps: BTreeSet<Xid>,
 }
 
 /// Which transactions a statement sees.
@@ -63,6 +68,7 @@ impl Xacts {
         let count = last.map_or(0, |xid| xid.0 + 1 - FIRST);
         Xacts {
             statuses: vec![Status::Aborted; count as usize],
+            timestamps: BTreeSet::new(),
         }
     }
 
@@ -83,6 +89,22 @@ impl Xacts {
             next: self.next(),
             running: running.collect(),
         }
+    }
+
+    pub(crate) fn set_timestamp(&mut self, xid: Xid) {
+        self.timestamps.insert(xid);
+    }
+
+    /// All that run, or are not visible yet, but for `top` itself.
+    pub(crate) fn in_progress(&self, top: Option<Xid>) -> Vec<InProgress> {
+        let running = self.snapshot().running.into_iter();
+        let others = running.filter(|xid| !self.mine(*xid, top));
+        others
+            .map(|xid| InProgress {
+                xid,
+                committed: self.timestamps.contains(&xid),
+            })
+            .collect()
     }
 
     /// Whether `xid` had committed when `snapshot` was taken.

@@ -1,0 +1,30 @@
+//! A value that a peer was told, because it lacks it, is not forgotten in a crash: the peer has given it the stamp of the
+//! update that it lacked it for, and nobody would replace it.
+
+use crate::node::Node;
+use crate::postgres::{Commit, Effect, Item};
+
+pub(crate) fn check(node: &Node, forgotten: &[Commit]) -> Result<(), String> {
+    let of_applications = forgotten.iter().filter(|commit| commit.origin.is_none());
+    for item in of_applications.flat_map(|commit| &commit.items) {
+        let Item::Change { table, effect, .. } = item else {
+            continue;
+        };
+        let (old, new) = match effect {
+            Effect::Insert { new } => (&[][..], new),
+            Effect::Update { old, new, .. } => (&old[..], new),
+            Effect::Delete { .. } | Effect::Truncate => continue,
+        };
+        // The key is no value of its writer's.
+        let written = new
+            .iter()
+            .skip(1)
+            .flatten()
+            .find(|v| node.told.contains(v) && !old.contains(&Some(**v)));
+        if let Some(value) = written {
+            let (me, table) = (node.origin, table.name());
+            return Err(format!("{me} told a peer of {value} in {table} and has forgotten it"));
+        }
+    }
+    Ok(())
+}
