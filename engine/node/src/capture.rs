@@ -23,7 +23,7 @@ use synapse_wal_types::{Lsn, Xid};
 use crate::error::Error;
 use crate::shared::{ASKED, NodeKernel, Shared, lock};
 use local::note;
-use pace::Pace;
+use pace::{LastRead, Pace};
 use relations::Relations;
 use stream::Streams;
 
@@ -48,8 +48,7 @@ pub(crate) struct Capture {
     /// Whether the committed transaction that is being read is our applier's.
     ours: bool,
     pace: Pace,
-    /// When the last transaction was read.
-    last_read: Option<Instant>,
+    last_read: LastRead,
     /// How far was read when all of it went out last.
     flushed: Lsn,
     /// Whether the journal is at its limit: what is read is stamped and indexed, and read again later.
@@ -72,7 +71,7 @@ impl Capture {
             durable_first: false,
             ours: false,
             pace: Pace::default(),
-            last_read: None,
+            last_read: LastRead::default(),
             flushed: Lsn::ZERO,
             full: false,
             shared,
@@ -84,13 +83,21 @@ impl Capture {
     /// Reads until the stream ends or breaks.
     pub(crate) async fn run(mut self, mut reader: StreamReader) -> Result<(), Error> {
         let mut assembler = Assembler::new();
+        let mut rested = false;
         loop {
             let event = match reader.next().now_or_never() {
                 Some(event) => event,
+                None if self.pace != Pace::Wait && !rested => {
+                    self.pace.rest();
+                    // Here the socket is looked at again.
+                    tokio::task::yield_now().await;
+                    rested = true;
+                    continue;
+                }
                 None => {
                     // Nothing more is waiting: what was read goes out at once.
                     self.flush().await?;
-                    self.pace.rest();
+                    rested = false;
                     reader.next().await
                 }
             };
@@ -120,7 +127,7 @@ impl Capture {
             Step::Begin(begin) => {
                 self.open = ChangeSet::new();
                 self.ours = false;
-                self.pace = Pace::of(begin.commit_ts, self.last_read);
+                self.pace = Pace::of(pace::age(begin.commit_ts), &self.last_read, Instant::now());
                 Ok(())
             }
             Step::Change(Change::Message { .. }) => {
@@ -161,13 +168,11 @@ impl Capture {
             }
             Step::StreamAbort { xid, subxid, .. } => self.streams.abort(xid.0, subxid.0),
             Step::Commit(committed) => {
-                // The next one of a backlog may rest too; a marker or a barrier may be waited for.
-                self.pace = if self.ours {
-                    Pace::Wait
-                } else {
-                    Pace::after(committed.commit_ts)
-                };
-                self.last_read = Some(Instant::now());
+                // A marker or a barrier may be waited for.
+                if self.ours {
+                    self.pace = Pace::Wait;
+                }
+                self.last_read.one_more(Instant::now());
                 self.commit(&committed).await
             }
         }

@@ -106,7 +106,7 @@ impl Applier {
                 () = self.stop.cancelled() => return Ok(()),
                 _ = stirred.changed() => {}
                 () = self.shared.fed.notified() => {}
-                () = tokio::time::sleep_until(self.merges_until().unwrap_or(looked + LOOK_AGAIN)) => {}
+                () = tokio::time::sleep_until(self.waits_until().unwrap_or(looked + LOOK_AGAIN)) => {}
             }
         }
     }
@@ -158,6 +158,7 @@ impl Applier {
                 gave_way: 0,
                 refreshed: false,
                 merges_until: None,
+                rests_until: Instant::now(),
                 tried: self.shared.directory().fingerprint,
             };
             self.lines.insert(origin, line);
@@ -220,12 +221,8 @@ impl Applier {
     }
 
     /// When the first of the lines that wait for more to merge goes on.
-    fn merges_until(&self) -> Option<Instant> {
-        let now = Instant::now();
-        self.lines
-            .values()
-            .filter_map(|line| line.merges_until.filter(|until| *until > now))
-            .min()
+    fn waits_until(&self) -> Option<Instant> {
+        self.lines.values().filter_map(Line::waits_until).min()
     }
 
     async fn apply(&mut self, origin: Origin) -> Result<bool, Error> {
@@ -243,6 +240,7 @@ impl Applier {
         } else {
             Work::Batch(txns.clone())
         };
+        let began = Instant::now();
         let done = self.attempt(origin, &work, order).await;
         let line = self.lines.get_mut(&origin).expect("lines are never closed");
         match done {
@@ -250,7 +248,7 @@ impl Applier {
                 line.waiting.drain(..count);
                 line.at_most = (line.at_most * 2).min(TRANSACTIONS_MAX);
                 line.order = Order::Merged;
-                line.merges_until = None;
+                line.applied(began.elapsed());
                 (line.gave_way, line.refreshed) = (0, false);
                 let name = origin.node.to_string();
                 self.shared.counters.applied(&name, count as u64);
