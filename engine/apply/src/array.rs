@@ -1,11 +1,11 @@
-//! Parameters as the server reads them: a `text[]` of a column's borrowed values, a single `text`, positions and times.
+//! Parameters as the server reads them: a `text[]` of a column's borrowed values, a single `text`, a time.
 
 use std::error::Error as StdError;
 use std::fmt;
 
 use bytes::{BufMut, BytesMut};
 use postgres_types::{IsNull, ToSql, Type, to_sql_checked};
-use synapse_wal_types::{Lsn, PgTimestamp};
+use synapse_wal_types::PgTimestamp;
 
 /// A column of a few thousand rows as `text[]` in the binary array format (`array_recv` in `arrayfuncs.c`). The bytes are
 /// neither checked nor escaped here; the server reads them in the session's client encoding.
@@ -13,10 +13,6 @@ pub(crate) struct TextArray<'a>(pub(crate) Vec<Option<&'a [u8]>>);
 
 /// One value as `text`.
 pub(crate) struct Text<'a>(pub(crate) Option<&'a [u8]>);
-
-/// A `pg_lsn`.
-#[derive(Debug)]
-pub(crate) struct Position(pub(crate) Lsn);
 
 /// A `timestamptz`, to the microsecond.
 #[derive(Debug)]
@@ -76,19 +72,6 @@ impl ToSql for Text<'_> {
 
     fn accepts(ty: &Type) -> bool {
         *ty == Type::TEXT
-    }
-
-    to_sql_checked!();
-}
-
-impl ToSql for Position {
-    fn to_sql(&self, _: &Type, out: &mut BytesMut) -> Result<IsNull, Box<dyn StdError + Sync + Send>> {
-        out.put_u64(self.0.0);
-        Ok(IsNull::No)
-    }
-
-    fn accepts(ty: &Type) -> bool {
-        *ty == Type::PG_LSN
     }
 
     to_sql_checked!();

@@ -5,14 +5,14 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Waker};
 
-use postgres_types::{ToSql, Type};
+use postgres_types::{PgLsn, ToSql, Type};
 use synapse_engine_identity::RowId;
 use synapse_engine_plan::Table;
 use synapse_engine_replication::{InProgress, Marker, MarkerKind, PREFIX};
 use synapse_wal_types::{Lsn, Oid, PgTimestamp, Xid};
 use tokio_postgres::{Client, Statement};
 
-use crate::array::{Position, Time};
+use crate::array::Time;
 use crate::error::{Error, Result};
 use crate::origin;
 use crate::pipeline::Pipeline;
@@ -151,7 +151,7 @@ impl Transaction<'_> {
         let to_set = Arc::clone(&client);
         pipeline
             .send(async move {
-                let parameters: [&(dyn ToSql + Sync); 2] = [&Position(progress), &Time(commit_ts)];
+                let parameters: [&(dyn ToSql + Sync); 2] = [&PgLsn::from(progress.0), &Time(commit_ts)];
                 let set = to_set.execute(&position, &parameters).await;
                 set.map(|_| ()).map_err(Error::doing("set the origin's position"))
             })

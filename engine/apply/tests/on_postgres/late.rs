@@ -11,8 +11,11 @@ use synapse_wal_types::Xid;
 use tokio::task::JoinHandle;
 use tokio_postgres::Client;
 
-use crate::fixture::{answer, batch, begin, keys, row_id, session, table, texts};
+use crate::fixture::{answer, batch, begin, keys, row_id, session, texts, with_table};
 use crate::server::Server;
+
+/// Between two looks at whether something has come about.
+const LOOK_EVERY: Duration = Duration::from_millis(5);
 
 /// A commit that is in the log and stays invisible until it is let go.
 struct Late {
@@ -30,7 +33,7 @@ impl Late {
         watcher.batch_execute("SELECT pg_reload_conf()").await.unwrap();
         let client = server.application("postgres").await;
         while answer(&client, "SHOW synchronous_standby_names").await != "nobody" {
-            tokio::time::sleep(Duration::from_millis(5)).await;
+            tokio::time::sleep(LOOK_EVERY).await;
         }
         let sql = format!("BEGIN; INSERT INTO t VALUES {values}; SET LOCAL synchronous_commit = on");
         client.batch_execute(&sql).await.unwrap();
@@ -42,7 +45,7 @@ impl Late {
         let commit = tokio::spawn(async move { client.batch_execute("COMMIT").await.unwrap() });
         let waits = format!("SELECT 1 FROM pg_stat_activity WHERE pid = {pid} AND wait_event = 'SyncRep'");
         while answer(watcher, &waits).await != "1" {
-            tokio::time::sleep(Duration::from_millis(5)).await;
+            tokio::time::sleep(LOOK_EVERY).await;
         }
         let xid = Xid(xid);
         Late { xid, pid, commit }
@@ -69,13 +72,7 @@ async fn locked<'a>(table: &Arc<Table>, row: &Row<'a>) -> (Batch<'a>, Vec<RowId>
 
 #[tokio::test]
 async fn a_row_whose_insert_is_not_visible_yet_is_deleted_once_it_is() {
-    let server = Server::start().await;
-    let client = server.application("postgres").await;
-    client
-        .batch_execute("CREATE TABLE t (id int PRIMARY KEY, a text)")
-        .await
-        .unwrap();
-    let t = table(&client, 1, "public", "t").await;
+    let (server, client, t) = with_table("CREATE TABLE t (id int PRIMARY KEY, a text)").await;
     let mut session = session(&server, "postgres").await;
     let late = Late::insert(&server, &client, "(1, 'late')").await;
     let open = server.application("postgres").await;
@@ -109,12 +106,7 @@ async fn a_row_whose_insert_is_not_visible_yet_is_deleted_once_it_is() {
 
 #[tokio::test]
 async fn a_commit_that_stays_invisible_is_not_waited_for_for_ever() {
-    let server = Server::start().await;
-    let client = server.application("postgres").await;
-    client
-        .batch_execute("CREATE TABLE t (id int PRIMARY KEY, a text)")
-        .await
-        .unwrap();
+    let (server, client, _) = with_table("CREATE TABLE t (id int PRIMARY KEY, a text)").await;
     let mut session = session(&server, "postgres").await;
     let late = Late::insert(&server, &client, "(1, 'late')").await;
     let mut transaction = begin(&mut session, &client, 100, None).await;
@@ -125,10 +117,7 @@ async fn a_commit_that_stays_invisible_is_not_waited_for_for_ever() {
 
 #[tokio::test]
 async fn a_change_without_a_key_waits_for_a_row_that_is_not_visible_yet() {
-    let server = Server::start().await;
-    let client = server.application("postgres").await;
-    client.batch_execute("CREATE TABLE t (a int, b text)").await.unwrap();
-    let t = table(&client, 1, "public", "t").await;
+    let (server, client, t) = with_table("CREATE TABLE t (a int, b text)").await;
     let mut session = session(&server, "postgres").await;
     let late = Late::insert(&server, &client, "(1, 'late')").await;
     let step = KeylessStep::Delete {
@@ -144,7 +133,7 @@ async fn a_change_without_a_key_waits_for_a_row_that_is_not_visible_yet() {
         let looks =
             "SELECT 1 FROM pg_stat_activity WHERE application_name = 'synapse' AND query LIKE '%pg_snapshot_xip%'";
         while answer(&client, looks).await != "1" {
-            tokio::time::sleep(Duration::from_millis(5)).await;
+            tokio::time::sleep(LOOK_EVERY).await;
         }
         late.let_go(&client).await;
     };
