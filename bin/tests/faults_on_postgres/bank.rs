@@ -2,6 +2,8 @@
 //! were told.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use rand::rngs::SmallRng;
@@ -98,20 +100,35 @@ impl Tally {
 pub(crate) struct Load {
     stop: CancellationToken,
     clients: JoinSet<Tally>,
+    /// Transactions that were acknowledged so far.
+    acknowledged: Arc<AtomicU64>,
 }
 
 impl Load {
     /// Starts clients on every node. No two rounds of one cluster have the same number.
     pub(crate) fn start(cluster: &Cluster, seed: u64, round: u64) -> Load {
         let (stop, mut clients) = (CancellationToken::new(), JoinSet::new());
+        let acknowledged = Arc::<AtomicU64>::default();
         for node in cluster.names() {
             for number in 0..CLIENTS {
                 let name = format!("{node}.{number}.{round}");
                 let rng = SmallRng::seed_from_u64(seed ^ clients.len() as u64);
-                clients.spawn(client(cluster.node(&node).dsn.clone(), name, rng, stop.clone()));
+                let dsn = cluster.node(&node).dsn.clone();
+                clients.spawn(client(dsn, name, rng, stop.clone(), Arc::clone(&acknowledged)));
             }
         }
-        Load { stop, clients }
+        Load {
+            stop,
+            clients,
+            acknowledged,
+        }
+    }
+
+    /// Returns when so many more transactions were acknowledged, on any nodes.
+    pub(crate) async fn goes_on(&self, cluster: &Cluster, transactions: u64) {
+        let wanted = self.acknowledged.load(Ordering::Relaxed) + transactions;
+        let enough = async || (self.acknowledged.load(Ordering::Relaxed) >= wanted).then_some(());
+        cluster.until("the load goes on", enough).await;
     }
 
     /// Lets every client finish its transaction.
@@ -125,7 +142,7 @@ impl Load {
     }
 }
 
-async fn client(dsn: String, name: String, mut rng: SmallRng, stop: CancellationToken) -> Tally {
+async fn client(dsn: String, name: String, mut rng: SmallRng, stop: CancellationToken, all: Arc<AtomicU64>) -> Tally {
     let (mut tally, mut number) = (Tally::default(), 0_u64);
     while !stop.is_cancelled() {
         let Ok((client, connection)) = tokio_postgres::connect(&dsn, NoTls).await else {
@@ -139,6 +156,7 @@ async fn client(dsn: String, name: String, mut rng: SmallRng, stop: Cancellation
             match client.batch_execute(&transaction(&mut rng, &tag)).await {
                 Ok(()) => {
                     tally.acknowledged.insert(tag);
+                    all.fetch_add(1, Ordering::Relaxed);
                 }
                 Err(error) if rolled_back(&error) => {}
                 Err(_) => {

@@ -16,8 +16,8 @@ use crate::cluster::{Cluster, Server, What};
 
 /// Rounds of a test.
 const ROUNDS: u64 = 5;
-/// The longest that load runs before a fault, that a node stays down, and that load runs after it, in milliseconds.
-const PAUSE_MAX_MILLIS: u64 = 800;
+/// The most transactions that are committed before a fault, while a node is down, and after that.
+const TRANSACTIONS_MAX: u64 = 400;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn killed_daemons_lose_and_double_nothing() {
@@ -63,23 +63,18 @@ async fn rounds(whats: &[What], victims: usize) {
         let mut fault = |node| (node, *whats.choose(&mut rng).expect("something is to be killed"));
         let faults: Vec<(String, What)> = nodes.into_iter().map(&mut fault).collect();
         let load = Load::start(&cluster, rng.random(), round);
-        pause(&mut rng).await;
+        load.goes_on(&cluster, rng.random_range(0..TRANSACTIONS_MAX)).await;
         for (node, what) in &faults {
             cluster.kill(node, *what).await;
         }
-        pause(&mut rng).await;
+        load.goes_on(&cluster, rng.random_range(0..TRANSACTIONS_MAX)).await;
         for (node, what) in &faults {
             cluster.start_again(node, *what).await;
         }
-        pause(&mut rng).await;
+        load.goes_on(&cluster, rng.random_range(0..TRANSACTIONS_MAX)).await;
         tally.merge(load.stop().await);
         tally
             .check(&cluster, &format!("seed {seed}, round {round}: {faults:?}"))
             .await;
     }
-}
-
-/// Of a seeded length: faults come at any moment.
-async fn pause(rng: &mut SmallRng) {
-    tokio::time::sleep(Duration::from_millis(rng.random_range(0..PAUSE_MAX_MILLIS))).await;
 }

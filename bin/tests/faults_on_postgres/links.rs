@@ -1,7 +1,5 @@
 //! Links that are cut or held under load.
 
-use std::time::Duration;
-
 use rand::rngs::SmallRng;
 use rand::{Rng, SeedableRng};
 
@@ -11,8 +9,8 @@ use crate::proxy::Proxy;
 
 /// Links are cut so often.
 const CUTS: usize = 12;
-/// The longest between two cuts, in milliseconds.
-const PAUSE_MAX_MILLIS: u64 = 400;
+/// The most transactions that are committed between two cuts.
+const TRANSACTIONS_MAX: u64 = 200;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn links_cut_at_any_moment_lose_and_double_nothing() {
@@ -24,7 +22,7 @@ async fn links_cut_at_any_moment_lose_and_double_nothing() {
     bank::create(&cluster).await;
     let load = Load::start(&cluster, seed, 0);
     for _ in 0..CUTS {
-        tokio::time::sleep(Duration::from_millis(rng.random_range(0..PAUSE_MAX_MILLIS))).await;
+        load.goes_on(&cluster, rng.random_range(0..TRANSACTIONS_MAX)).await;
         proxies[rng.random_range(0..proxies.len())].cut();
     }
     load.stop().await.check(&cluster, "after cuts").await;
