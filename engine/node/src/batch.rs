@@ -11,7 +11,7 @@ use synapse_engine_apply::{Begin, Scope, Session, Transaction};
 use synapse_engine_change::{Block, Change, Part};
 use synapse_engine_identity::{Origin, RowId, Stamp};
 use synapse_engine_plan::{Batch, Builder, Mapping, Order, Row, Table, Tables, writes_of};
-use synapse_engine_replication::{Decided, Marker, MarkerKind, Recheck};
+use synapse_engine_replication::{Decided, Marker, MarkerKind, Outcome, Recheck};
 use synapse_wal_types::{Lsn, PgTimestamp, Xid};
 
 pub(crate) use failure::Failure;
@@ -213,8 +213,8 @@ impl Applier {
         counters.applied_batches.add(1);
         counters.applied_changes.add(batch.changes as u64);
         for conflict in &batch.conflicts {
-            self.shared.conflict(conflict.row.table, conflict.kind, 1);
-            if conflict.lost {
+            self.shared.conflict(conflict.row.table, conflict.kind.name(), 1);
+            if conflict.met.outcome == Outcome::Local {
                 counters.rows_skipped.add(1);
             }
         }

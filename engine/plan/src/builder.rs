@@ -2,8 +2,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use synapse_engine_change::{Block, Change, Relation, Tuple, Value};
-use synapse_engine_identity::{ColumnId, Context, RowId, Stamp, TableId, TxnId, Write, WriteOp};
-use synapse_engine_replication::{Concurrent, Kernel, Overflow, Verdict};
+use synapse_engine_identity::{ColumnId, Context, Hlc, RowId, Stamp, TableId, TxnId, Write, WriteOp};
+use synapse_engine_replication::{Kernel, Kind, Met, Overflow, Verdict};
 
 use crate::net::{Net, Next};
 use crate::{Batch, Error, KeylessStep, Mapping, Row, Rows, Step, Table, TruncateTable, writes_of};
@@ -36,10 +36,12 @@ pub struct Conflict {
     pub row: RowId,
     /// The incoming transaction.
     pub txn: TxnId,
-    /// PostgreSQL 18's name of the kind, where it has one.
-    pub kind: &'static str,
-    /// Whether the incoming write changed nothing.
-    pub lost: bool,
+    /// Its time.
+    pub hlc: Hlc,
+    /// The kind.
+    pub kind: Kind,
+    /// What it met, and what became of it.
+    pub met: Met,
 }
 
 /// Collects transactions into a batch.
@@ -247,24 +249,16 @@ impl<'a> Builder<'a> {
             kernel.remember(write.row);
             return true;
         }
-        let (met, lost) = match kernel.decide(stamp, write) {
+        let met = match kernel.decide(stamp, write) {
             Verdict::Plain => return !self.contested.contains(&write.row),
-            Verdict::Lost(met) => (met, true),
-            Verdict::Contested(met) => (met, false),
-        };
-        let kind = match (&write.op, met) {
-            (WriteOp::Insert { .. }, Concurrent::Live) => "insert_exists",
-            (WriteOp::Update { .. }, Concurrent::Live) => "update_origin_differs",
-            (WriteOp::Delete, Concurrent::Live) => "delete_origin_differs",
-            (WriteOp::Insert { .. }, Concurrent::Dead) => "insert_deleted",
-            (WriteOp::Update { .. }, Concurrent::Dead) => "update_deleted",
-            (WriteOp::Delete, Concurrent::Dead) => "delete_missing",
+            Verdict::Lost(met) | Verdict::Contested(met) => met,
         };
         self.batch.conflicts.push(Conflict {
             row: write.row,
             txn: stamp.txn,
-            kind,
-            lost,
+            hlc: stamp.hlc,
+            kind: Kind::of(&write.op, met.standing),
+            met,
         });
         self.contested.insert(write.row);
         false

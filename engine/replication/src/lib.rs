@@ -16,6 +16,7 @@
 //! *Where to start.* [`Kernel`], then [`Register::observe`].
 
 mod clock;
+mod conflict;
 mod encoding;
 mod entry;
 mod kernel;
@@ -32,6 +33,7 @@ mod stability;
 mod stamper;
 
 pub use clock::{Believed, Clocks, Monotonic};
+pub use conflict::{Kind, Met, Outcome, Standing};
 pub use kernel::{Decided, Delivery, Kernel, Limits};
 pub use lane::{Action, Event, Lane};
 pub use late::InProgress;
@@ -40,6 +42,6 @@ pub use marker::{Barrier, Marker, MarkerKind, Message, PREFIX, UnreadableMessage
 pub use mutant::Mutant;
 pub use recheck::Recheck;
 pub use register::{Author, Carried, OriginIndex, Register, Target};
-pub use registers::{Concurrent, MemoryOverflow, Overflow, Registers, Verdict};
+pub use registers::{MemoryOverflow, Overflow, Registers, Verdict};
 pub use stability::{Heartbeat, Stability};
 pub use stamper::{Progress, Stamped, Stamper};

@@ -174,6 +174,23 @@ impl Register {
             .any(|e| e.author().origin == origin && after < e.author().lsn && e.author().lsn <= up_to)
     }
 
+    /// The write whose word on the row's existence counts.
+    fn say<R: Ord>(&self, rank: impl Fn(OriginIndex) -> R, ignoring: Option<Author>) -> Option<&Entry> {
+        let order = |e: &&Entry| (e.author().hlc, rank(e.author().origin), e.author().lsn);
+        let ignored = |e: &&Entry| ignoring.is_none_or(|author| !same_txn(e.author(), author));
+        let with_a_say = self.entries.iter().filter(|e| e.existence != Existence::Overruled);
+        #[cfg(feature = "mutants")]
+        if crate::Mutant::FlippedComparison.is_chosen() {
+            return with_a_say.filter(ignored).min_by_key(order);
+        }
+        with_a_say.filter(ignored).max_by_key(order)
+    }
+
+    /// Who decides whether the row exists; `ignoring` as in [`Self::target`].
+    pub(crate) fn decisive<R: Ord>(&self, rank: impl Fn(OriginIndex) -> R, ignoring: Option<Author>) -> Option<Author> {
+        self.say(rank, ignoring).map(Entry::author)
+    }
+
     /// What the row should be under `last-write-wins`: existence by the greatest (HLC, origin) among those with a say
     /// on it, each column by the greatest among those that carry it. `rank` orders origins the same on every node.
     /// `ignoring` leaves one transaction out, as if it had not been noted.
@@ -181,19 +198,7 @@ impl Register {
     pub fn target<R: Ord>(&self, rank: impl Fn(OriginIndex) -> R, ignoring: Option<Author>) -> Target {
         let ignored = |e: &&Entry| ignoring.is_none_or(|author| !same_txn(e.author(), author));
         let order = |e: &&Entry| (e.author().hlc, rank(e.author().origin), e.author().lsn);
-        let say = self
-            .entries
-            .iter()
-            .filter(ignored)
-            .filter(|e| e.existence != Existence::Overruled)
-            .max_by_key(order);
-        #[cfg(feature = "mutants")]
-        let say = if crate::Mutant::FlippedComparison.is_chosen() {
-            let with_a_say = self.entries.iter().filter(|e| e.existence != Existence::Overruled);
-            with_a_say.filter(ignored).min_by_key(order)
-        } else {
-            say
-        };
+        let say = self.say(&rank, ignoring);
         match say.map(|e| e.existence) {
             None => return Target::Untouched,
             Some(Existence::Dead) => return Target::Dead,

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use synapse_engine_identity::{Context, KeyHash, Origin, RowId, Stamp, TableId, TxnId, WriteOp};
 use synapse_wal_types::Lsn;
 
+use crate::conflict::{Met, Outcome, Standing};
 use crate::register::{Author, OriginIndex, Register, Target};
 use crate::row_hash::RowMap;
 
@@ -84,18 +85,9 @@ pub enum Verdict {
     /// It saw every write known here: it is applied as it is, guarded against those that are not known yet.
     Plain,
     /// Some write known here was not seen by it, and nothing changes: the row stays as it is.
-    Lost(Concurrent),
+    Lost(Met),
     /// Some write known here was not seen by it: the row is resolved through the exact path.
-    Contested(Concurrent),
-}
-
-/// What an incoming write met.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Concurrent {
-    /// A row that lives.
-    Live,
-    /// A row that was deleted.
-    Dead,
+    Contested(Met),
 }
 
 impl<O: Overflow> Registers<O> {
@@ -214,17 +206,17 @@ impl<O: Overflow> Registers<O> {
         self.keep_without(row, &register);
         let verdict = if register.contested(author, self.saw(stamp)) {
             let before = register.target(|o| self.origin(o), Some(author));
+            let stood = register.decisive(|o| self.origin(o), Some(author));
             register.observe(author, op, self.saw(stamp));
             let after = register.target(|o| self.origin(o), None);
-            let met = if before == Target::Dead {
-                Concurrent::Dead
-            } else {
-                Concurrent::Live
-            };
-            if before == after {
-                Verdict::Lost(met)
-            } else {
-                Verdict::Contested(met)
+            let met = self.met(
+                author,
+                (&before, stood),
+                (&after, register.decisive(|o| self.origin(o), None)),
+            );
+            match met.outcome {
+                Outcome::Local => Verdict::Lost(met),
+                Outcome::Remote | Outcome::Both => Verdict::Contested(met),
             }
         } else {
             register.observe(author, op, self.saw(stamp));
@@ -232,6 +224,29 @@ impl<O: Overflow> Registers<O> {
         };
         self.keep(row, register);
         verdict
+    }
+
+    /// What `author` met: what the row was to be, who decided that, and the same with its write.
+    fn met(&self, author: Author, before: (&Target, Option<Author>), after: (&Target, Option<Author>)) -> Met {
+        let outcome = match after.0 {
+            same if same == before.0 => Outcome::Local,
+            Target::Live(winners) if winners.iter().any(|(by, _)| *by != author) => Outcome::Both,
+            Target::Live(_) | Target::Dead | Target::Untouched => Outcome::Remote,
+        };
+        // What is contested stands in the register; where only values were left of it, by nobody's word but the write's own.
+        let stood = before.1.or(after.1).unwrap_or(author);
+        Met {
+            standing: match before.0 {
+                Target::Dead => Standing::Dead,
+                Target::Live(_) | Target::Untouched => Standing::Live,
+            },
+            by: TxnId {
+                origin: self.origin(stood.origin),
+                lsn: stood.lsn,
+            },
+            hlc: stood.hlc,
+            outcome,
+        }
     }
 
     /// Takes note of a write that a copy of its table holds already, with every other write that `copy` covers. Answers

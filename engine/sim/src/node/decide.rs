@@ -149,7 +149,7 @@ impl World {
 
     fn plan(&mut self, node: usize, job: &mut Job, batch: &Batch<'_>, decided: Decided) {
         for conflict in &batch.conflicts {
-            self.report.conflict(conflict.kind);
+            self.report.conflict(conflict.kind.name());
             self.conflicts.push((conflict.txn, conflict.row));
         }
         let ours: Vec<Roident> = self.nodes.iter().map(|n| self.roident(n.origin)).collect();
