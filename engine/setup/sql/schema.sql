@@ -46,3 +46,19 @@ CREATE TABLE IF NOT EXISTS synapse.sequences (
 
 -- Origins are shared by all databases of a server: only those noted here are ours to drop.
 CREATE TABLE IF NOT EXISTS synapse.origins (name text PRIMARY KEY);
+
+-- Conflicts as they were decided here, for people to look at. An image is an object of texts as the server writes them, null
+-- where there is no row, and a string that says so where it was too large.
+CREATE TABLE IF NOT EXISTS synapse.conflict_log (
+    id           bigint      GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    table_name   text        NOT NULL,
+    key          jsonb       NOT NULL,
+    kind         text        NOT NULL,
+    policy       text        NOT NULL,
+    local        jsonb,
+    remote       jsonb,
+    local_stamp  jsonb       NOT NULL,
+    remote_stamp jsonb       NOT NULL,
+    verdict      text        NOT NULL,
+    resolved_at  timestamptz NOT NULL DEFAULT clock_timestamp()
+);

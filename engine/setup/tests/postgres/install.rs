@@ -158,9 +158,22 @@ async fn a_role_without_rights_is_told_what_to_run_and_can_go_on_then() {
         install(&mut client, &wanted()).await.unwrap();
         assert_eq!(identity(&admin, "keyless").await, "f");
         client
-            .batch_execute("INSERT INTO synapse.skipped VALUES ('n2:1', '0/1', 'r', '[]')")
+            .batch_execute(
+                "INSERT INTO synapse.skipped VALUES ('n2:1', '0/1', 'r', '[]'); \
+                 INSERT INTO synapse.conflict_log (table_name, key, kind, policy, local_stamp, remote_stamp, verdict) \
+                 VALUES ('public.t', '{}', 'k', 'p', '{}', '{}', 'local'); DELETE FROM synapse.conflict_log",
+            )
             .await
             .unwrap();
+        // As an earlier version left it.
+        admin.batch_execute("DROP TABLE synapse.conflict_log").await.unwrap();
+        let error = install(&mut client, &wanted()).await.unwrap_err();
+        assert!(
+            matches!(&error, Error::NeedsSuperuser { missing, .. } if missing == "table synapse.conflict_log is"),
+            "{error}"
+        );
+        admin.batch_execute(&script).await.unwrap();
+        install(&mut client, &wanted()).await.unwrap();
     }
 }
 
