@@ -83,6 +83,7 @@ impl<'a> Groups<'a> {
             | Op::InsertByKey
             | Op::InsertKeyless
             | Op::Lock
+            | Op::LogConflicts
             | Op::Unwritten => 2,
         });
         self.0
@@ -181,6 +182,7 @@ impl<'a> Transaction<'_> {
                 | Op::Update
                 | Op::Move
                 | Op::Lock
+                | Op::LogConflicts
                 | Op::Unwritten => {
                     if self.count_chunks(&group, "insert rows").await? < group.rows.len() as u64 {
                         again.extend(self.unwritten(&group.table, &group.rows).await?);

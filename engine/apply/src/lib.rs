@@ -25,6 +25,7 @@
 mod array;
 mod barrier;
 mod classify;
+mod conflicts;
 mod copy;
 mod error;
 mod exact;
@@ -47,6 +48,7 @@ mod truncate;
 
 pub use barrier::BarrierSession;
 pub use classify::{Class, Refusal, Remedy};
+pub use conflicts::{IMAGE_BYTES_MAX, Logged, LoggedConflict};
 pub use copy::{CopySource, CopyTarget};
 pub use error::{Error, MissingValues, Result};
 pub use exact::{Scope, Values, Written};

@@ -3,6 +3,7 @@
 //! In all of them `t` is the table and `u` the rows sent: one `text[]` parameter for each column, `u.c0`, `u.c1`, …, cast
 //! to the local type, and `u.ord`, a row's number from 1.
 
+mod conflict;
 mod keyless;
 mod whole;
 
@@ -43,6 +44,8 @@ pub(crate) enum Op {
     UpdateLockedKeepKey,
     /// Answers with the numbers of the rows that this transaction has not written.
     Unwritten,
+    /// Conflicts into `synapse.conflict_log`, with the rows as they stand. The columns of [`conflict::COLUMNS`] follow the key.
+    LogConflicts,
 }
 
 /// A row may be overwritten by a set-based statement when its last writer is known to the verdict: its xid is below the
@@ -60,6 +63,7 @@ pub(crate) fn parameters(op: Op, table: &Table, columns: &[ColumnId]) -> (usize,
     match op {
         Op::Delete | Op::Update => (columns.len(), true),
         Op::Move => (table.key.len() + columns.len(), true),
+        Op::LogConflicts => (columns.len() + conflict::COLUMNS, false),
         Op::Insert
         | Op::InsertByKey
         | Op::InsertKeyless
@@ -132,6 +136,7 @@ pub(crate) fn statement(op: Op, table: &Table, columns: &[ColumnId], shape: &Sha
              AND t.xmin = (SELECT pg_current_xact_id()::xid))",
             key()
         ),
+        Op::LogConflicts => conflict::log(table, columns, &rows, &key()),
     }
 }
 

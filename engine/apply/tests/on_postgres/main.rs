@@ -6,6 +6,8 @@ mod fixture;
 mod server;
 
 #[cfg(test)]
+mod conflicts;
+#[cfg(test)]
 mod copies;
 #[cfg(test)]
 mod exact;
