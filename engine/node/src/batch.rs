@@ -2,6 +2,7 @@
 
 mod exact;
 mod failure;
+mod log;
 mod values;
 
 use std::collections::HashMap;
@@ -10,16 +11,18 @@ use std::sync::Arc;
 use synapse_engine_apply::{Begin, Scope, Session, Transaction};
 use synapse_engine_change::{Block, Change, Part};
 use synapse_engine_identity::{Origin, RowId, Stamp};
-use synapse_engine_plan::{Batch, Builder, Mapping, Order, Row, Table, Tables, writes_of};
+use synapse_engine_plan::{Batch, Builder, Conflict, Mapping, Order, Row, Table, Tables, writes_of};
 use synapse_engine_replication::{Decided, Marker, MarkerKind, Outcome, Recheck};
 use synapse_wal_types::{Lsn, PgTimestamp, Xid};
 
 pub(crate) use failure::Failure;
 
+use crate::conflicts::Met;
 use crate::feed::Next;
 use crate::lane::Applier;
 use crate::shared::lock;
 use exact::{Exactly, Round};
+use log::{KeylessMissing, Log};
 
 /// What one transaction of the applier carries.
 pub(crate) enum Work {
@@ -42,6 +45,42 @@ impl Work {
             Work::Batch(txns) => txns.last(),
             Work::Large(next) => Some(next),
         }
+    }
+}
+
+/// What is carried out besides a batch's steps.
+struct Carry<'t> {
+    /// The transactions of the batch; of a re-check none, for it meets nothing anew.
+    txns: &'t [Next],
+    scope: Scope,
+    /// Conflicts that the same transaction of ours has logged before.
+    logged: u64,
+}
+
+impl<'t> Carry<'t> {
+    fn of(txns: &'t [Next]) -> Self {
+        Carry {
+            txns,
+            scope: Scope::Won,
+            logged: 0,
+        }
+    }
+}
+
+/// What was carried out, to be counted when it is committed.
+#[derive(Default)]
+struct Done {
+    changes: u64,
+    /// Rows that another write has won.
+    skipped: u64,
+    met: Met,
+}
+
+impl Done {
+    fn and(&mut self, more: Done) {
+        self.changes += more.changes;
+        self.skipped += more.skipped;
+        self.met.and(more.met);
     }
 }
 
@@ -92,18 +131,18 @@ impl Applier {
         if truncates.is_empty() {
             let batch = self.plan(txns, order)?;
             let mut transaction = session.begin(begin).await?;
-            self.carry_out(&mut transaction, &batch, span, Scope::Won).await?;
+            let done = self.carry_out(&mut transaction, &batch, span, Carry::of(txns)).await?;
             transaction.commit().await?;
-            self.count(&batch);
+            self.count(done);
         } else {
             let mut transaction = session.begin(begin).await?;
             transaction.lock_tables(&truncates).await?;
             // Under the locks nothing more is written, and what was is read before anything is decided.
             self.wait_for_barrier().await?;
             let batch = self.plan(txns, order)?;
-            self.carry_out(&mut transaction, &batch, span, Scope::Won).await?;
+            let done = self.carry_out(&mut transaction, &batch, span, Carry::of(txns)).await?;
             transaction.commit().await?;
-            self.count(&batch);
+            self.count(done);
         }
         Ok(())
     }
@@ -120,6 +159,7 @@ impl Applier {
         let begin = self.begin(MarkerKind::Batch, span, Some(first), decided);
         let mut transaction = session.begin(begin).await?;
         let mut part = first.clone();
+        let mut all = Done::default();
         loop {
             let one = std::slice::from_ref(&part);
             let truncates = tables_to_lock(one, &*self.shared.directory());
@@ -128,8 +168,11 @@ impl Applier {
                 self.wait_for_barrier().await?;
             }
             let batch = self.plan(one, order)?;
-            self.carry_out(&mut transaction, &batch, span, Scope::Won).await?;
-            self.count(&batch);
+            let carry = Carry {
+                logged: all.met.logged,
+                ..Carry::of(one)
+            };
+            all.and(self.carry_out(&mut transaction, &batch, span, carry).await?);
             if !matches!(part.part(), Part::Middle(_)) {
                 break;
             }
@@ -137,7 +180,9 @@ impl Applier {
             part = feed.next_part().await?.ok_or(Failure::PartsEnded)?;
             feed.pass();
         }
-        Ok(transaction.commit().await?)
+        transaction.commit().await?;
+        self.count(all);
+        Ok(())
     }
 
     /// Decides every write, and merges.
@@ -157,8 +202,8 @@ impl Applier {
         transaction: &mut Transaction<'_>,
         batch: &Batch<'a>,
         span: (Origin, Lsn, Lsn),
-        scope: Scope,
-    ) -> Result<(), Failure> {
+        Carry { txns, scope, logged }: Carry<'_>,
+    ) -> Result<Done, Failure> {
         let survivors = values::survivors(&self.shared, &self.kernel, batch).await?;
         let survivors = survivors.as_ref().map(values::FromJournals::rows).unwrap_or_default();
         let executed = transaction.execute(batch, &survivors).await?;
@@ -166,17 +211,21 @@ impl Applier {
             .counters
             .rows_guarded
             .add(executed.rows_guarded + executed.rows_inserted);
-        for (kind, missing) in [
-            ("update_missing", &executed.update_missing),
-            ("delete_missing", &executed.delete_missing),
-        ] {
-            for (table, count) in missing {
-                self.shared.conflict(*table, kind, *count);
-            }
-        }
+        let keyless = KeylessMissing::of(&executed);
+        let room = match batch.conflicts.is_empty() {
+            true => 0,
+            false => self.shared.conflicts.room(self.shared.clock.monotonic()),
+        };
+        let mut log = Log::of(batch, txns, room.saturating_sub(logged));
         let round = Round { batch, span, scope };
         let rows = Exactly::of(batch.contested.clone(), executed.dropouts, self.next_barrier);
-        self.exactly(transaction, &round, rows).await
+        self.exactly(transaction, &round, rows, &mut log).await?;
+        let lost = |conflict: &&Conflict| conflict.met.outcome == Outcome::Local;
+        Ok(Done {
+            changes: batch.changes as u64,
+            skipped: batch.conflicts.iter().filter(lost).count() as u64,
+            met: log.met(&self.shared, batch, &keyless),
+        })
     }
 
     fn begin(&self, kind: MarkerKind, span: (Origin, Lsn, Lsn), last: Option<&Next>, decided: &Decided) -> Begin {
@@ -208,16 +257,13 @@ impl Applier {
         }
     }
 
-    fn count(&self, batch: &Batch<'_>) {
+    /// Counts what is committed.
+    fn count(&self, done: Done) {
         let counters = &self.shared.counters;
         counters.applied_batches.add(1);
-        counters.applied_changes.add(batch.changes as u64);
-        for conflict in &batch.conflicts {
-            self.shared.conflict(conflict.row.table, conflict.kind.name(), 1);
-            if conflict.met.outcome == Outcome::Local {
-                counters.rows_skipped.add(1);
-            }
-        }
+        counters.applied_changes.add(done.changes);
+        counters.rows_skipped.add(done.skipped);
+        self.shared.conflicts.count(self.shared.clock.monotonic(), done.met);
     }
 
     /// Resolves rows of an earlier batch again, if a local transaction wrote them unseen.
@@ -291,8 +337,11 @@ impl Applier {
     ) -> Result<(), Failure> {
         let marker = begin.marker.kind;
         let mut transaction = session.begin(begin).await?;
-        self.carry_out(&mut transaction, batch, span, Scope::EveryAuthor)
-            .await?;
+        let carry = Carry {
+            scope: Scope::EveryAuthor,
+            ..Carry::of(&[])
+        };
+        self.carry_out(&mut transaction, batch, span, carry).await?;
         transaction.commit().await?;
         // It is pending until its own marker is read; run it once only.
         if let MarkerKind::Recheck { of } = marker {

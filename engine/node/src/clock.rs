@@ -22,6 +22,11 @@ impl Clock {
     }
 }
 
+/// The wall clock, as the standard library has it.
+pub(crate) fn system() -> SystemTime {
+    SystemTime::now()
+}
+
 /// The wall clock.
 pub(crate) fn now() -> PgTimestamp {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();

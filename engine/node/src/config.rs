@@ -1,5 +1,7 @@
 //! The configuration file.
 
+mod conflicts;
+
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -10,6 +12,8 @@ use serde::{Deserialize, Deserializer};
 use synapse_engine_identity::NodeId;
 use synapse_engine_transport::ClusterName;
 use synapse_wal_client::Dsn;
+
+pub use conflicts::ConflictsSection;
 
 /// `synapse.toml`: everything a daemon is told.
 #[derive(Clone, Debug, Deserialize)]
@@ -26,6 +30,9 @@ pub struct Config {
     /// `[replication]`
     #[serde(default)]
     pub replication: ReplicationSection,
+    /// `[conflicts]`
+    #[serde(default)]
+    pub conflicts: ConflictsSection,
     /// `[tls]`
     pub tls: TlsSection,
 }

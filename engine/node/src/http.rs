@@ -1,5 +1,6 @@
 //! The HTTP API on loopback: questions are free, changes ask for the token.
 
+mod conflicts;
 mod failure;
 mod join;
 mod links;
@@ -65,6 +66,8 @@ fn router(api: Arc<Api>) -> Router {
         .route("/v1/wait", get(queries::wait))
         .route("/v1/verify", get(queries::verify))
         .route("/v1/apply", get(stops::list))
+        .route("/v1/conflicts", get(conflicts::list))
+        .route("/v1/conflicts/stats", get(conflicts::stats))
         .merge(changes)
         .fallback(failure::nothing_here)
         .with_state(api)

@@ -26,6 +26,7 @@ mod check;
 mod clock;
 mod config;
 mod confirm;
+mod conflicts;
 mod copy;
 mod detach;
 mod error;
@@ -56,8 +57,8 @@ mod wait;
 
 pub use check::{Checked, check};
 pub use config::{
-    ApiSection, Bytes, ClusterSection, Config, ConfigError, NodeSection, PostgresSection, ReplicationSection,
-    TlsSection,
+    ApiSection, Bytes, ClusterSection, Config, ConfigError, ConflictsSection, NodeSection, PostgresSection,
+    ReplicationSection, TlsSection,
 };
 pub use detach::{Detached, detach};
 pub use error::{Class, Error};

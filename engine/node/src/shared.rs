@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, RwLock};
 
-use synapse_engine_identity::{Context, NodeId, Origin, TableId};
+use synapse_engine_identity::{Context, NodeId, Origin};
 use synapse_engine_journal::{DiskOverflow, Journal, Log};
 use synapse_engine_replication::{Kernel, Progress};
 use synapse_wal_types::{Lsn, SlotName};
@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use crate::answer::OpenCopy;
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::conflicts::Conflicts;
 use crate::error::Error;
 use crate::growth::Growth;
 use crate::join::{Joining, Known};
@@ -35,6 +36,7 @@ pub(crate) struct Shared {
     pub(crate) journal: Journal,
     pub(crate) numbers: Mutex<Numbers>,
     pub(crate) counters: Counters,
+    pub(crate) conflicts: Conflicts,
     pub(crate) shutdown: CancellationToken,
     pub(crate) growth: Growth,
     /// Some log, or the progress, is to be made durable.
@@ -144,6 +146,7 @@ impl Shared {
                 .collect::<Result<Vec<_>, Error>>()?,
         );
         Ok(Shared {
+            conflicts: Conflicts::new(&parts.config.conflicts),
             config: parts.config,
             me: parts.me,
             slot: parts.slot,
@@ -231,15 +234,6 @@ impl Shared {
         self.joining.entered(&changed.join);
         *state = changed;
         Ok(())
-    }
-
-    /// Counts conflicts on a table.
-    pub(crate) fn conflict(&self, table: TableId, kind: &str, count: u64) {
-        let directory = self.directory();
-        let name = directory
-            .by_id(table)
-            .map_or_else(|| "?".to_owned(), |t| format!("{}.{}", t.schema, t.name));
-        self.counters.conflict(&name, kind, count);
     }
 
     /// A log grew: what came is to be read, and made durable.

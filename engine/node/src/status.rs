@@ -11,6 +11,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use synapse_engine_identity::NodeId;
 
+use crate::conflicts::Counts;
 use crate::join::Progress;
 use crate::mend;
 use crate::shared::{Phase, Shared, UNPOISONED, lock};
@@ -70,7 +71,11 @@ pub(crate) struct Slot {
 #[derive(Debug, Default, Serialize)]
 pub(crate) struct Conflicts {
     pub(crate) total: u64,
-    pub(crate) by_kind: BTreeMap<String, u64>,
+    pub(crate) by_kind: BTreeMap<&'static str, u64>,
+    /// On the average of the last minute.
+    pub(crate) per_second: f64,
+    /// Those of the total that are not in `synapse.conflict_log`.
+    pub(crate) left_out: u64,
 }
 
 /// Rows since the daemon's start, by the path they took.
@@ -112,7 +117,10 @@ pub(crate) fn status(shared: &Shared, slot: &SlotWatch) -> Status {
         memory_bytes: memory::resident_bytes(),
         journal_bytes,
         journal_limit_bytes,
-        conflicts: conflicts(&counters.conflicts()),
+        conflicts: Conflicts {
+            per_second: shared.conflicts.per_second(shared.clock.monotonic()),
+            ..conflicts(&shared.conflicts.found(), &shared.conflicts.left_out())
+        },
         rows: Rows {
             guarded: counters.rows_guarded.get(),
             exact: counters.rows_exact.get(),
@@ -148,11 +156,14 @@ fn joining(shared: &Shared) -> Option<Progress> {
     (!joined).then(|| shared.joining.progress())
 }
 
-fn conflicts(by_table: &BTreeMap<(String, String), u64>) -> Conflicts {
-    let mut conflicts = Conflicts::default();
-    for ((_, kind), count) in by_table {
+fn conflicts(found: &Counts, left_out: &Counts) -> Conflicts {
+    let mut conflicts = Conflicts {
+        left_out: left_out.values().sum(),
+        ..Conflicts::default()
+    };
+    for (class, count) in found {
         conflicts.total += count;
-        *conflicts.by_kind.entry(kind.clone()).or_default() += count;
+        *conflicts.by_kind.entry(class.kind).or_default() += count;
     }
     conflicts
 }

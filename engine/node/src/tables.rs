@@ -50,6 +50,19 @@ impl Directory {
         self.tables.get(&(schema.to_owned(), name.to_owned()))
     }
 
+    /// Tables that are called so, with their schema or without.
+    pub(crate) fn named(&self, name: &str) -> Vec<&Arc<Table>> {
+        let full = |table: &Table| {
+            name.strip_prefix(&table.schema)?
+                .strip_prefix('.')
+                .map(|rest| rest == table.name)
+        };
+        let is_it = |table: &&Arc<Table>| table.name == name || full(table) == Some(true);
+        let mut found: Vec<_> = self.tables.values().filter(is_it).collect();
+        found.sort_unstable_by(|a, b| (&a.schema, &a.name).cmp(&(&b.schema, &b.name)));
+        found
+    }
+
     pub(crate) fn by_id(&self, id: TableId) -> Option<&Arc<Table>> {
         self.tables.values().find(|table| table.id == id)
     }

@@ -19,16 +19,17 @@ pub(crate) struct Counters {
     pub(crate) rows_rechecked: Counter,
     pub(crate) retries: Counter,
     pub(crate) repaired_blocks: Counter,
-    applied: Labelled,
-    conflicts: Labelled,
+    applied: Mutex<BTreeMap<String, u64>>,
 }
 
 /// Transactions of an origin that were applied.
 pub(crate) const APPLIED_TRANSACTIONS: &str = "synapse_applied_transactions_total";
 /// Rows applied, by the path they took.
 pub(crate) const APPLY_ROWS: &str = "synapse_apply_rows_total";
-/// Conflicts by table and kind.
+/// Conflicts by table, kind and policy.
 pub(crate) const CONFLICTS: &str = "synapse_conflicts_total";
+/// Conflicts that are not in the log, because there were too many or it could not be written.
+pub(crate) const CONFLICTS_LEFT_OUT: &str = "synapse_conflicts_left_out_total";
 /// WAL of a peer that is not applied here.
 pub(crate) const LAG_BYTES: &str = "synapse_lag_bytes";
 /// Age of a peer's oldest transaction that is not applied here.
@@ -60,43 +61,13 @@ impl Counter {
     }
 }
 
-#[derive(Debug, Default)]
-struct Labelled(Mutex<BTreeMap<(String, String), u64>>);
-
-impl Labelled {
-    fn add(&self, a: &str, b: &str, count: u64) {
-        *self
-            .0
-            .lock()
-            .expect(UNPOISONED)
-            .entry((a.to_owned(), b.to_owned()))
-            .or_default() += count;
-    }
-
-    fn all(&self) -> BTreeMap<(String, String), u64> {
-        self.0.lock().expect(UNPOISONED).clone()
-    }
-}
-
 impl Counters {
     pub(crate) fn applied(&self, origin: &str, transactions: u64) {
-        self.applied.add(origin, "", transactions);
+        let mut applied = self.applied.lock().expect(UNPOISONED);
+        *applied.entry(origin.to_owned()).or_default() += transactions;
     }
 
     pub(crate) fn applied_by_origin(&self) -> BTreeMap<String, u64> {
-        self.applied
-            .all()
-            .into_iter()
-            .map(|((origin, _), count)| (origin, count))
-            .collect()
-    }
-
-    pub(crate) fn conflict(&self, table: &str, kind: &str, count: u64) {
-        self.conflicts.add(table, kind, count);
-    }
-
-    /// By table and kind.
-    pub(crate) fn conflicts(&self) -> BTreeMap<(String, String), u64> {
-        self.conflicts.all()
+        self.applied.lock().expect(UNPOISONED).clone()
     }
 }

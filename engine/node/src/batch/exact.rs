@@ -9,6 +9,7 @@ use synapse_engine_replication::{Action, Event, Lane};
 use synapse_wal_types::Lsn;
 
 use super::failure::Failure;
+use super::log::Log;
 use super::values;
 use crate::lane::Applier;
 use crate::shared::lock;
@@ -45,6 +46,7 @@ impl Applier {
         transaction: &mut Transaction<'_>,
         round: &Round<'_, 'a>,
         rows: Exactly,
+        log: &mut Log,
     ) -> Result<(), Failure> {
         let Exactly { mut lane, dropouts } = rows;
         let mut action = lane.advance(Event::Executed(dropouts));
@@ -62,6 +64,7 @@ impl Applier {
                     Event::BarrierRead
                 }
                 Action::Write(rows) => {
+                    log.write(transaction, &self.shared, round.batch, &rows).await?;
                     self.shared.counters.rows_exact.add(rows.len() as u64);
                     let Written { again, absent } = self.write(transaction, round, &rows).await?;
                     Event::Written { again, absent }

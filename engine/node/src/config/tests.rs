@@ -10,7 +10,9 @@ fn the_shipped_example_is_a_configuration_and_shows_the_defaults() {
     assert_eq!(config.node.name.as_str(), "n1");
     let without =
         EXAMPLE.split("[replication]").next().unwrap().to_owned() + "[tls]" + EXAMPLE.split("[tls]").nth(1).unwrap();
-    let defaults = Config::parse(&without).unwrap().replication;
+    let defaults = Config::parse(&without).unwrap();
+    assert_eq!(config.conflicts, defaults.conflicts);
+    let defaults = defaults.replication;
     let shown = config.replication;
     assert_eq!(shown.exclude, defaults.exclude);
     assert_eq!(shown.max_clock_skew, defaults.max_clock_skew);
@@ -41,6 +43,8 @@ fn a_wrong_configuration_is_refused_with_its_place_and_what_was_expected() {
         ("exclude = []", "exclude = [\"nodot\"]", "schema.table"),
         ("10.0.0.2:7401", "10.0.0.2", "host:port"),
         ("user=synapse", "user", "dsn"),
+        ("keep-for = \"30d\"", "keep-for = \"long\"", "keep-for"),
+        ("log-burst = 1000", "log-burst = -1", "log-burst"),
     ];
     for (right, mistake, expected) in wrong {
         let text = EXAMPLE.replacen(right, mistake, 1);

@@ -9,6 +9,7 @@ use axum::response::{IntoResponse, Response};
 
 use super::Api;
 use super::queries::built;
+use crate::conflicts::{Class, Conflicts, Counts};
 use crate::status::Status;
 use crate::telemetry::{self, Counters};
 
@@ -16,11 +17,12 @@ const FORMAT: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 pub(crate) async fn metrics(State(api): State<Arc<Api>>) -> Response {
     let status = built(Arc::clone(&api)).await;
-    ([(CONTENT_TYPE, FORMAT)], render(&status, &api.shared.counters)).into_response()
+    let page = render(&status, &api.shared.counters, &api.shared.conflicts);
+    ([(CONTENT_TYPE, FORMAT)], page).into_response()
 }
 
 /// All metrics of one daemon.
-fn render(status: &Status, counters: &Counters) -> String {
+fn render(status: &Status, counters: &Counters, conflicts: &Conflicts) -> String {
     let mut page = Page(String::new());
     let peers = || status.peers.iter();
     page.family(telemetry::LAG_BYTES, "gauge", "WAL of a peer that is not applied here");
@@ -54,10 +56,16 @@ fn render(status: &Status, counters: &Counters) -> String {
     for (path, count) in paths {
         page.sample(telemetry::APPLY_ROWS, &[("path", path)], count);
     }
-    page.family(telemetry::CONFLICTS, "counter", "Conflicts by table and kind");
-    for ((table, kind), count) in counters.conflicts() {
-        page.sample(telemetry::CONFLICTS, &[("table", &table), ("kind", &kind)], count);
-    }
+    page.conflicts(
+        telemetry::CONFLICTS,
+        "Conflicts by table, kind and policy",
+        conflicts.found(),
+    );
+    page.conflicts(
+        telemetry::CONFLICTS_LEFT_OUT,
+        "Conflicts that are not in synapse.conflict_log",
+        conflicts.left_out(),
+    );
     for (name, kind, help, value) in single(status, counters) {
         page.family(name, kind, help);
         page.sample(name, &[], value);
@@ -126,6 +134,13 @@ impl Page {
             format!("{{{}}}", labels.join(","))
         };
         self.line(format_args!("{name}{labels} {value}"));
+    }
+
+    fn conflicts(&mut self, name: &str, help: &str, counts: Counts) {
+        self.family(name, "counter", help);
+        for (Class { table, kind, policy }, count) in counts {
+            self.sample(name, &[("table", &table), ("kind", kind), ("policy", policy)], count);
+        }
     }
 
     fn line(&mut self, text: std::fmt::Arguments<'_>) {

@@ -1,5 +1,14 @@
 use super::peers::PeerState;
 use super::*;
+use crate::conflicts::Class;
+
+fn class(table: &str, kind: &'static str) -> Class {
+    Class {
+        table: table.to_owned(),
+        kind,
+        policy: "last-write-wins",
+    }
+}
 
 fn sample() -> Status {
     Status {
@@ -18,11 +27,17 @@ fn sample() -> Status {
         memory_bytes: 1,
         journal_bytes: 2,
         journal_limit_bytes: 3,
-        conflicts: conflicts(&BTreeMap::from([
-            (("public.a".to_owned(), "insert_exists".to_owned()), 2),
-            (("public.b".to_owned(), "insert_exists".to_owned()), 3),
-            (("public.b".to_owned(), "update_missing".to_owned()), 1),
-        ])),
+        conflicts: Conflicts {
+            per_second: 0.5,
+            ..conflicts(
+                &Counts::from([
+                    (class("public.a", "insert_exists"), 2),
+                    (class("public.b", "insert_exists"), 3),
+                    (class("public.b", "update_missing"), 1),
+                ]),
+                &Counts::from([(class("public.a", "insert_exists"), 1)]),
+            )
+        },
         rows: Rows {
             guarded: 1,
             exact: 2,
@@ -59,7 +74,7 @@ fn the_status_has_the_fields_that_scripts_rely_on() {
     );
     assert_eq!(shown["memory_bytes"], 1);
     assert_eq!(shown["journal_bytes"], 2);
-    let expected = serde_json::json!({"total": 6, "by_kind": {"insert_exists": 5, "update_missing": 1}});
+    let expected = serde_json::json!({"total": 6, "by_kind": {"insert_exists": 5, "update_missing": 1}, "per_second": 0.5, "left_out": 1});
     assert_eq!(shown["conflicts"], expected);
     let peer = &shown["peers"][0];
     assert_eq!((&peer["node"], &peer["state"]), (&"n2".into(), &"connected".into()));

@@ -1,0 +1,209 @@
+//! The conflicts of a batch on their way into `synapse.conflict_log`, in the transaction that resolves them.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use synapse_engine_apply::{Executed, IMAGE_BYTES_MAX, Logged, LoggedConflict, Transaction};
+use synapse_engine_change::{Change, Value};
+use synapse_engine_identity::{RowId, TableId, WriteOp};
+use synapse_engine_plan::{Batch, Conflict, Mapping, Row, Table, writes_of};
+use synapse_engine_replication::Kind;
+use synapse_wal_types::Lsn;
+
+use super::failure::Failure;
+use crate::conflicts::{Class, Counts, Met, NO_POLICY, policy_of};
+use crate::feed::Next;
+use crate::shared::Shared;
+
+/// The conflicts of one batch.
+pub(super) struct Log {
+    /// The first of them, as many as the rate allows; with their numbers, once they are in the log.
+    chosen: Vec<(LoggedConflict, Option<i64>)>,
+}
+
+impl Log {
+    /// Chooses at most `room` of the conflicts of a batch of `txns`.
+    pub(super) fn of(batch: &Batch<'_>, txns: &[Next], room: u64) -> Self {
+        let room = usize::try_from(room).unwrap_or(usize::MAX);
+        let conflicts = &batch.conflicts[..room.min(batch.conflicts.len())];
+        let mut images = images(batch, txns, conflicts);
+        let entry = |(at, conflict): (usize, &Conflict)| LoggedConflict {
+            row: conflict.row,
+            kind: conflict.kind.name(),
+            policy: policy_of(conflict),
+            verdict: conflict.met.outcome.name(),
+            remote: images.remove(&at),
+            local_stamp: (conflict.met.by, conflict.met.hlc),
+            remote_stamp: (conflict.txn, conflict.hlc),
+        };
+        let chosen = conflicts.iter().enumerate().map(entry);
+        Log {
+            chosen: chosen.map(|conflict| (conflict, None)).collect(),
+        }
+    }
+
+    /// Logs the conflicts of `rows`, which are sorted, locked, and about to be written. Asked again for a row that was not
+    /// as it was locked, and so not written: its entry is written again.
+    pub(super) async fn write(
+        &mut self,
+        transaction: &mut Transaction<'_>,
+        shared: &Shared,
+        batch: &Batch<'_>,
+        rows: &[RowId],
+    ) -> Result<(), Failure> {
+        let due = |(conflict, _): &&mut (LoggedConflict, Option<i64>)| rows.binary_search(&conflict.row).is_ok();
+        let mut due: Vec<_> = self.chosen.iter_mut().filter(due).collect();
+        if due.is_empty() {
+            return Ok(());
+        }
+        let before: Vec<i64> = due.iter_mut().filter_map(|(_, id)| id.take()).collect();
+        if !before.is_empty() {
+            transaction.unlog_conflicts(&before).await?;
+        }
+        let conflicts: Vec<LoggedConflict> = due.iter().map(|(conflict, _)| conflict.clone()).collect();
+        match transaction.log_conflicts(batch, &conflicts).await? {
+            Logged::As(ids) => {
+                for ((_, place), id) in due.into_iter().zip(ids) {
+                    *place = Some(id);
+                }
+                shared.conflicts.log_takes();
+            }
+            // Not only now, as a rule: it is said once, until the log takes some again.
+            Logged::Refused(refusal) => {
+                if shared.conflicts.log_refuses() {
+                    tracing::warn!(%refusal, "conflicts are decided and counted, and not logged: synapse.conflict_log cannot be written");
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// What the batch met, to be counted when it is committed.
+    pub(super) fn met(self, shared: &Shared, batch: &Batch<'_>, executed: &KeylessMissing) -> Met {
+        let mut met = Met::default();
+        let mut logged = self.chosen.iter().map(|(_, id)| id.is_some());
+        for conflict in &batch.conflicts {
+            let class = Class {
+                table: batch
+                    .rows
+                    .get(&conflict.row)
+                    .map_or_else(unnamed, |(table, _)| name(table)),
+                kind: conflict.kind.name(),
+                policy: policy_of(conflict),
+            };
+            if logged.next().unwrap_or(false) {
+                met.logged += 1;
+            } else {
+                *met.left_out.entry(class.clone()).or_default() += 1;
+            }
+            *met.found.entry(class).or_default() += 1;
+        }
+        executed.count(shared, &mut met.found);
+        met
+    }
+}
+
+/// Changes of tables without a key that found no row.
+pub(super) struct KeylessMissing(Vec<(TableId, &'static str, u64)>);
+
+impl KeylessMissing {
+    pub(super) fn of(executed: &Executed) -> Self {
+        let updates = executed
+            .update_missing
+            .iter()
+            .map(|(id, n)| (*id, "update_missing", *n));
+        let deletes = executed
+            .delete_missing
+            .iter()
+            .map(|(id, n)| (*id, "delete_missing", *n));
+        KeylessMissing(updates.chain(deletes).collect())
+    }
+
+    fn count(&self, shared: &Shared, found: &mut Counts) {
+        for (id, kind, count) in &self.0 {
+            let class = Class {
+                table: shared.directory().by_id(*id).map_or_else(unnamed, |table| name(table)),
+                kind,
+                policy: NO_POLICY,
+            };
+            *found.entry(class).or_default() += count;
+        }
+    }
+}
+
+fn name(table: &Table) -> String {
+    format!("{}.{}", table.schema, table.name)
+}
+
+/// A table that was dropped meanwhile.
+fn unnamed() -> String {
+    "?".to_owned()
+}
+
+/// What the incoming transactions made of the rows, as JSON, by the place of the conflict; nothing for a delete. A batch
+/// knows only what became of a row in the end, and several of its transactions may have written it.
+fn images(batch: &Batch<'_>, txns: &[Next], conflicts: &[Conflict]) -> HashMap<usize, String> {
+    let mut open: HashMap<(Lsn, RowId), Vec<usize>> = HashMap::new();
+    let mut tables: HashMap<(&str, &str), &Arc<Table>> = HashMap::new();
+    // The last stands first, and is taken last.
+    for (at, conflict) in conflicts.iter().enumerate().rev() {
+        open.entry((conflict.txn.lsn, conflict.row)).or_default().push(at);
+        if let Some((table, _)) = batch.rows.get(&conflict.row) {
+            tables.insert((&table.schema, &table.name), table);
+        }
+    }
+    let wanted: HashSet<Lsn> = conflicts.iter().map(|conflict| conflict.txn.lsn).collect();
+    let mut images = HashMap::new();
+    for next in txns {
+        let lsn = next.stamp().txn.lsn;
+        if !wanted.contains(&lsn) {
+            continue;
+        }
+        for change in next.block.changes_of(next.at) {
+            let relation = change.relation();
+            let Some(table) = tables.get(&(relation.schema.as_str(), relation.name.as_str())) else {
+                continue;
+            };
+            let Ok(mapping) = Mapping::new(relation, table) else {
+                continue;
+            };
+            for write in writes_of(&mapping, &change).into_iter().flatten() {
+                let Some(places) = open.get_mut(&(lsn, write.row)) else {
+                    continue;
+                };
+                let met = |at: &mut usize| Kind::of(&write.op, conflicts[*at].met.standing) == conflicts[*at].kind;
+                let Some(at) = places.pop_if(met) else { continue };
+                if let Some(image) = image(&mapping, &change, &write.op) {
+                    images.insert(at, image);
+                }
+            }
+        }
+    }
+    images
+}
+
+fn image(mapping: &Mapping, change: &Change<'_>, op: &WriteOp) -> Option<String> {
+    let row = match (op, change) {
+        (WriteOp::Delete, _) | (_, Change::Delete { .. } | Change::Truncate { .. }) => return None,
+        (WriteOp::Insert { .. } | WriteOp::Update { .. }, Change::Insert { new, .. } | Change::Update { new, .. }) => {
+            mapping.row(*new)
+        }
+    };
+    Some(json(mapping.table(), &row).to_string())
+}
+
+/// What the row carries: texts by column.
+fn json(table: &Table, row: &Row<'_>) -> serde_json::Value {
+    let bytes: usize = row.iter().map(|value| value.flat().1.len()).sum();
+    if bytes > IMAGE_BYTES_MAX {
+        return format!("left out: {bytes} bytes").into();
+    }
+    let carried = table
+        .columns
+        .iter()
+        .zip(row)
+        .filter(|(_, value)| **value != Value::Unchanged);
+    carried
+        .map(|(column, value)| (column.name.clone(), super::values::json(*value)))
+        .collect()
+}
