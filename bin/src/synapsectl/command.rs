@@ -3,7 +3,7 @@ use std::process::ExitCode;
 use clap::Subcommand;
 
 use crate::output::Output;
-use crate::{api, apply, cert, demo, link, node, sandbox, status, table, verify, wait};
+use crate::{api, apply, cert, conflict, demo, link, node, sandbox, status, table, verify, wait};
 
 /// What can be asked for.
 #[derive(Subcommand)]
@@ -16,6 +16,8 @@ pub(crate) enum Command {
     Table(table::Table),
     #[command(subcommand)]
     Apply(apply::Apply),
+    #[command(subcommand)]
+    Conflict(conflict::Conflict),
     #[command(subcommand)]
     Link(link::Link),
     #[command(subcommand)]
@@ -38,6 +40,7 @@ impl Command {
             Command::Verify(command) => command.run(reach, output),
             Command::Table(command) => command.run(reach, output),
             Command::Apply(command) => command.run(reach, output),
+            Command::Conflict(command) => command.run(reach, output),
             Command::Link(command) => command.run(reach, output),
             Command::Cert(command) => command.run(),
             Command::Node(command) => command.run(reach, output).await,

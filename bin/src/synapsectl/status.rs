@@ -39,6 +39,8 @@ struct Slot {
 struct Conflicts {
     total: u64,
     by_kind: BTreeMap<String, u64>,
+    per_second: f64,
+    left_out: u64,
 }
 
 #[derive(Deserialize)]
@@ -105,19 +107,32 @@ fn text(status: &Status) -> String {
         bytes(status.journal_limit_bytes)
     ));
     line(format_args!("memory     {}", bytes(status.memory_bytes)));
-    let kinds: Vec<String> = status
-        .conflicts
-        .by_kind
-        .iter()
-        .map(|(kind, count)| format!("{kind} {count}"))
-        .collect();
-    let kinds = if kinds.is_empty() {
-        String::new()
-    } else {
-        format!(" ({})", kinds.join(", "))
-    };
-    line(format_args!("conflicts  {}{kinds}\n", status.conflicts.total));
+    line(format_args!("conflicts  {}\n", status.conflicts.text()));
     text + &peers(status)
+}
+
+impl Conflicts {
+    fn text(&self) -> String {
+        let Conflicts {
+            total,
+            per_second,
+            left_out,
+            ..
+        } = self;
+        if *total == 0 {
+            return "0".to_owned();
+        }
+        let kinds: Vec<String> = self
+            .by_kind
+            .iter()
+            .map(|(kind, count)| format!("{kind} {count}"))
+            .collect();
+        let left_out = match left_out {
+            0 => String::new(),
+            _ => format!(", {left_out} not in the log"),
+        };
+        format!("{total} ({}), {per_second:.1}/s{left_out}", kinds.join(", "))
+    }
 }
 
 fn peers(status: &Status) -> String {
