@@ -29,6 +29,17 @@ impl Cluster {
         self.sandbox_mut().start(node, what, &silent).await
     }
 
+    /// Changes a node's configuration file and starts its daemon anew. Fails when that changes nothing.
+    pub(crate) async fn reconfigure(&mut self, node: &str, change: impl FnOnce(&str) -> String) {
+        let path = self.node(node).config.clone();
+        let before = std::fs::read_to_string(&path).unwrap();
+        let after = change(&before);
+        assert_ne!(before, after, "{} is as it was", path.display());
+        std::fs::write(&path, after).unwrap();
+        self.stop(node, What::Engine).await;
+        self.start_again(node, What::Engine).await;
+    }
+
     /// Runs `synapsectl` with a node's configuration.
     pub(crate) fn synapsectl(&self, node: &str, arguments: &[&str]) -> Output {
         let mut command = Command::new(env!("CARGO_BIN_EXE_synapsectl"));

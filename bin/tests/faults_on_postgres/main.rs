@@ -18,4 +18,3 @@ mod majors;
 mod ordinary_user;
 mod outages;
 mod proxy;
-mod settings;

@@ -1,4 +1,8 @@
 //! Writes of several nodes to the same rows at once.
 
+mod filters;
+mod kills;
+mod limits;
 mod load;
+mod log;
 mod rows;
