@@ -30,7 +30,7 @@ pub struct LoggedConflict {
     /// The kind's name.
     pub kind: &'static str,
     /// The name of the policy that decided.
-    pub policy: &'static str,
+    pub policy: String,
     /// What became of the row.
     pub verdict: &'static str,
     /// What the row is by the incoming write, as JSON; `None`: it is gone.
@@ -203,7 +203,7 @@ fn arrays<'p>(batch: &Batch<'p>, chunk: &'p Chunk<'_>, stamps: &'p [[String; 6]]
     arrays.extend([
         TextArray(conflicts().map(|_| Some(chunk.name.as_bytes())).collect()),
         column(&|conflict| Some(conflict.kind)),
-        column(&|conflict| Some(conflict.policy)),
+        column(&|conflict| Some(conflict.policy.as_str())),
         column(&|conflict| Some(conflict.verdict)),
         column(&|conflict| conflict.remote.as_deref()),
         column(&|conflict| Some(conflict.local_stamp.0.origin.node.as_str())),

@@ -254,6 +254,7 @@ impl Config {
                 config.cluster.join.len() + 1
             ));
         }
+        config.conflicts.check()?;
         for pattern in &config.replication.exclude {
             pattern
                 .parse::<synapse_engine_setup::Pattern>()

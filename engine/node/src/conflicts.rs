@@ -15,7 +15,7 @@ use synapse_engine_replication::Monotonic;
 use crate::config::ConflictsSection;
 use crate::shared::UNPOISONED;
 pub(crate) use list::{Filter, Listed, Page, list};
-pub(crate) use policy::{KINDS, NO_POLICY, POLICIES, VERDICTS, policy_of};
+pub(crate) use policy::{KINDS, NO_POLICY, VERDICTS, policy_named, policy_of};
 use rate::Rate;
 use recent::Recent;
 pub(crate) use retention::run;
@@ -27,7 +27,7 @@ pub(crate) struct Class {
     /// `schema.table`.
     pub(crate) table: String,
     pub(crate) kind: &'static str,
-    pub(crate) policy: &'static str,
+    pub(crate) policy: String,
 }
 
 /// Numbers of conflicts by what they are.
@@ -123,3 +123,6 @@ fn add(to: &mut Counts, more: Counts) {
         *to.entry(class).or_default() += count;
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -143,6 +143,8 @@ async fn a_log_that_is_gone_holds_nothing_up_and_what_it_lacks_is_counted() {
         (&5.into(), &5.into()),
         "{conflicts}"
     );
+    let asked = cluster.synapsectl("n1", &["conflict", "list"]);
+    assert_eq!(asked.status.code(), Some(5), "{asked:?}");
     cluster
         .sql("n1", "ALTER TABLE synapse.away RENAME TO conflict_log")
         .await;

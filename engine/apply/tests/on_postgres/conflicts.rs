@@ -12,12 +12,12 @@ use tokio_postgres::Client;
 use crate::fixture::{answer, batch, begin, origin, row, row_id, rows, session, table, texts, with_table};
 
 /// As an installation makes it.
-const SCHEMA: &str = include_str!("../../../setup/sql/schema.sql");
+pub(crate) const SCHEMA: &str = include_str!("../../../setup/sql/schema.sql");
 
 /// 2026-01-31 12:00:00.000001 UTC.
 const TIME: Hlc = Hlc(823_176_000_000_001);
 
-fn conflict(row: RowId, remote: Option<&str>) -> LoggedConflict {
+pub(crate) fn conflict(row: RowId, remote: Option<&str>) -> LoggedConflict {
     let txn = |node, lsn| TxnId {
         origin: origin(node),
         lsn: Lsn(lsn),
@@ -25,7 +25,7 @@ fn conflict(row: RowId, remote: Option<&str>) -> LoggedConflict {
     LoggedConflict {
         row,
         kind: "update_origin_differs",
-        policy: "p",
+        policy: "p".to_owned(),
         verdict: "remote",
         remote: remote.map(str::to_owned),
         local_stamp: (txn("n2", 5), TIME),

@@ -2,11 +2,18 @@
 
 use std::collections::HashMap;
 
+use synapse_engine_apply::{Logged, LoggedConflict};
 use synapse_engine_change::Value;
-use synapse_engine_plan::Step;
+use synapse_engine_plan::{Batch, Step};
 
+use crate::conflicts::{SCHEMA, conflict};
 use crate::fixture::{answer, batch, begin, horizon, keys, rows, session, table, with_table};
 use crate::server::Server;
+
+/// Every row of the batch in conflict.
+fn conflicts(batch: &Batch<'_>) -> Vec<LoggedConflict> {
+    batch.rows.keys().map(|row| conflict(*row, None)).collect()
+}
 
 #[tokio::test]
 async fn batches_of_one_and_of_thousands_never_read_a_large_table_through() {
@@ -17,6 +24,7 @@ async fn batches_of_one_and_of_thousands_never_read_a_large_table_through() {
         .iter()
         .map(|id| vec![Value::Text(id.as_bytes()), Value::Text(b"new")])
         .collect();
+    client.batch_execute(SCHEMA).await.unwrap();
     // Plans are made while the table is empty, and kept.
     let mut transaction = begin(&mut session, &client, 1, None).await;
     for step in [Step::Update(rows(&t, &all[..1])), Step::Delete(keys(&t, &all[..1]))] {
@@ -29,6 +37,9 @@ async fn batches_of_one_and_of_thousands_never_read_a_large_table_through() {
         )
         .await
         .unwrap();
+    let one = batch(vec![Step::Update(rows(&t, &all[..1]))]);
+    let logged = transaction.log_conflicts(&one, &conflicts(&one)).await.unwrap();
+    assert!(matches!(logged, Logged::As(_)), "{logged:?}");
     transaction.commit().await.unwrap();
     client
         .batch_execute("INSERT INTO t SELECT i, 'old' FROM generate_series(1, 1000000) i")
@@ -41,6 +52,8 @@ async fn batches_of_one_and_of_thousands_never_read_a_large_table_through() {
         let mut transaction = begin(&mut session, &client, 2, Some(above)).await;
         assert_eq!(transaction.execute(&known, &HashMap::new()).await.unwrap().dropouts, []);
         assert_eq!(transaction.lock(&known, &found).await.unwrap().len(), part.len());
+        let logged = transaction.log_conflicts(&known, &conflicts(&known)).await.unwrap();
+        assert!(matches!(logged, Logged::As(ids) if ids.len() == part.len()));
         let again = batch(vec![Step::Insert(rows(&t, part))]);
         assert_eq!(transaction.execute(&again, &HashMap::new()).await.unwrap().dropouts, []);
         let delete = batch(vec![Step::Delete(keys(&t, part))]);

@@ -124,7 +124,7 @@ impl KeylessMissing {
             let class = Class {
                 table: shared.directory().by_id(*id).map_or_else(unnamed, |table| name(table)),
                 kind,
-                policy: NO_POLICY,
+                policy: NO_POLICY.to_owned(),
             };
             *found.entry(class).or_default() += count;
         }

@@ -19,6 +19,19 @@ pub struct ConflictsSection {
     pub keep_rows: u64,
 }
 
+/// The longest time that conflicts can be kept: beyond it the server counts in other ways.
+const KEEP_FOR_MAX: Duration = Duration::from_secs(100 * 366 * 24 * 3600);
+
+impl ConflictsSection {
+    /// What the types do not say.
+    pub(super) fn check(&self) -> Result<(), String> {
+        match self.keep_for <= KEEP_FOR_MAX {
+            true => Ok(()),
+            false => Err("[conflicts] keep-for: expected at most 100 years".to_owned()),
+        }
+    }
+}
+
 impl Default for ConflictsSection {
     fn default() -> Self {
         ConflictsSection {

@@ -44,6 +44,7 @@ fn a_wrong_configuration_is_refused_with_its_place_and_what_was_expected() {
         ("10.0.0.2:7401", "10.0.0.2", "host:port"),
         ("user=synapse", "user", "dsn"),
         ("keep-for = \"30d\"", "keep-for = \"long\"", "keep-for"),
+        ("keep-for = \"30d\"", "keep-for = \"101years\"", "at most 100 years"),
         ("log-burst = 1000", "log-burst = -1", "log-burst"),
     ];
     for (right, mistake, expected) in wrong {

@@ -21,7 +21,7 @@ pub(crate) struct Filter {
     /// `schema.table`.
     pub(crate) table: Option<String>,
     pub(crate) kind: Option<&'static str>,
-    pub(crate) policy: Option<&'static str>,
+    pub(crate) policy: Option<String>,
     pub(crate) verdict: Option<&'static str>,
     pub(crate) since: Option<SystemTime>,
 }

@@ -18,13 +18,21 @@ pub(crate) const VERDICTS: [&str; 3] = [Outcome::Remote.name(), Outcome::Local.n
 
 const LAST_WRITE_WINS: &str = "last-write-wins";
 
-/// Every policy by its name.
-pub(crate) const POLICIES: [&str; 1] = [LAST_WRITE_WINS];
-
 /// Changes of tables without a key that find no row: nothing decides, and nothing is logged.
 pub(crate) const NO_POLICY: &str = "none";
 
 /// The policy that decided.
-pub(crate) const fn policy_of(_: &Conflict) -> &'static str {
-    LAST_WRITE_WINS
+pub(crate) fn policy_of(_: &Conflict) -> String {
+    LAST_WRITE_WINS.to_owned()
+}
+
+/// The policy that a person names, as conflicts are marked with it.
+///
+/// # Errors
+/// What was expected.
+pub(crate) fn policy_named(text: &str) -> Result<String, String> {
+    match text {
+        LAST_WRITE_WINS => Ok(text.to_owned()),
+        _ => Err(format!("policy {text:?}: expected one of {LAST_WRITE_WINS}")),
+    }
 }

@@ -7,10 +7,12 @@ use axum::Json;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use serde::Serialize;
+use tokio_postgres::error::SqlState;
 
 use super::Api;
 use super::failure::Failure;
-use crate::conflicts::{self, Class, Filter, KINDS, POLICIES, Page, VERDICTS};
+use crate::conflicts::{self, Class, Filter, KINDS, Page, VERDICTS, policy_named};
+use crate::error::Error;
 use crate::shared::Shared;
 
 /// Conflicts of an answer when it is not said how many, and at most: their images are bounded, and so is the answer.
@@ -49,7 +51,7 @@ struct LeftOut {
 struct LeftOutOf {
     table: String,
     kind: &'static str,
-    policy: &'static str,
+    policy: String,
     count: u64,
 }
 
@@ -61,7 +63,8 @@ pub(crate) async fn list(
     let Query(query) = query.map_err(Failure::usage)?;
     let mut asked = asked(&query, crate::clock::system())?;
     in_full(&api.shared, &mut asked.filter)?;
-    let listed = conflicts::list(&api.shared, &asked.filter, asked.page).await?;
+    let listed = conflicts::list(&api.shared, &asked.filter, asked.page).await;
+    let listed = listed.map_err(not_read)?;
     Ok(Json(List {
         listed: listed.ok_or_else(|| no_table(&asked.filter))?,
         left_out: left_out(&api.shared, &asked.filter),
@@ -79,7 +82,8 @@ pub(crate) async fn stats(
     }
     let mut asked = asked(&query, crate::clock::system())?;
     in_full(&api.shared, &mut asked.filter)?;
-    let groups = conflicts::stats(&api.shared, &asked.filter).await?;
+    let groups = conflicts::stats(&api.shared, &asked.filter).await;
+    let groups = groups.map_err(not_read)?;
     Ok(Json(Stats {
         groups: groups.ok_or_else(|| no_table(&asked.filter))?,
         left_out: left_out(&api.shared, &asked.filter),
@@ -109,6 +113,19 @@ fn in_full(shared: &Shared, filter: &mut Filter) -> Result<(), Failure> {
     }
 }
 
+fn not_read(error: Error) -> Failure {
+    let code = if let Error::Sql(sql) = &error { sql.code() } else { None };
+    if code == Some(&SqlState::QUERY_CANCELED) {
+        Failure::timed_out("the server took too long to read synapse.conflict_log")
+            .hint("ask for less: a shorter time with since")
+    } else if code == Some(&SqlState::UNDEFINED_TABLE) {
+        Failure::refused("this database has no synapse.conflict_log")
+            .hint("it is made when synapsed prepares the database: look at `synapsectl status`")
+    } else {
+        Failure::from(error)
+    }
+}
+
 fn no_table(filter: &Filter) -> Failure {
     let name = filter.table.as_deref().unwrap_or_default();
     Failure::unknown(format!(
@@ -121,7 +138,7 @@ fn left_out(shared: &Shared, filter: &Filter) -> LeftOut {
     let wanted = |class: &Class| {
         filter.table.as_ref().is_none_or(|table| *table == class.table)
             && filter.kind.is_none_or(|kind| kind == class.kind)
-            && filter.policy.is_none_or(|policy| policy == class.policy)
+            && filter.policy.as_ref().is_none_or(|policy| *policy == class.policy)
     };
     let by: Vec<LeftOutOf> = shared
         .conflicts
@@ -159,7 +176,7 @@ fn asked(query: &[(String, String)], now: SystemTime) -> Result<Asked, Failure> 
         match name.as_str() {
             "table" => filter.table = Some(value.clone()),
             "kind" => filter.kind = Some(one_of(name, value, &KINDS)?),
-            "policy" => filter.policy = Some(one_of(name, value, &POLICIES)?),
+            "policy" => filter.policy = Some(policy_named(value).map_err(Failure::usage)?),
             "verdict" => filter.verdict = Some(one_of(name, value, &VERDICTS)?),
             "since" => filter.since = Some(since(value, now)?),
             "limit" => page.limit = number(name, value, LIMIT.1)?,

@@ -139,7 +139,7 @@ impl Page {
     fn conflicts(&mut self, name: &str, help: &str, counts: Counts) {
         self.family(name, "counter", help);
         for (Class { table, kind, policy }, count) in counts {
-            self.sample(name, &[("table", &table), ("kind", kind), ("policy", policy)], count);
+            self.sample(name, &[("table", &table), ("kind", kind), ("policy", &policy)], count);
         }
     }
 

@@ -6,7 +6,7 @@ fn class(table: &str, kind: &'static str) -> Class {
     Class {
         table: table.to_owned(),
         kind,
-        policy: "last-write-wins",
+        policy: "last-write-wins".to_owned(),
     }
 }
 

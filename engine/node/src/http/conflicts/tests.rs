@@ -36,7 +36,7 @@ fn every_parameter_is_read() {
     let Asked { filter, page } = asked.unwrap();
     assert_eq!(filter.table.as_deref(), Some("public.t' OR true"));
     assert_eq!(
-        (filter.kind, filter.policy, filter.verdict),
+        (filter.kind, filter.policy.as_deref(), filter.verdict),
         (Some("insert_exists"), Some("last-write-wins"), Some("both"))
     );
     assert_eq!(filter.since, Some(now() - Duration::from_secs(3600)));
