@@ -2,6 +2,7 @@
 
 mod filters;
 mod kills;
+mod late;
 mod limits;
 mod load;
 mod log;
