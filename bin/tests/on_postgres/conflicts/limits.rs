@@ -58,6 +58,27 @@ async fn beyond_the_rate_conflicts_are_left_out_and_said_so() {
 }
 
 #[tokio::test]
+async fn a_transaction_that_comes_in_parts_has_one_burst() {
+    let cluster = configured([("n1", "log-rate = 0\nlog-burst = 15"), ("n2", "log-burst = 0")]).await;
+    cluster.sql("n1", "UPDATE t SET a = 'n1' WHERE id <= 20").await;
+    // More than a block between the two halves.
+    let large = "UPDATE t SET a = 'n2' WHERE id <= 10; \
+        INSERT INTO t SELECT i, repeat('x', 250) FROM generate_series(1001, 41000) i; \
+        UPDATE t SET a = 'n2' WHERE id BETWEEN 11 AND 20";
+    cluster.sql("n2", large).await;
+    joined(&cluster).await;
+    let logged = "SELECT count(*) || ' ' || count(*) FILTER (WHERE (key ->> 'id')::int <= 10) \
+        || ' ' || count(*) FILTER (WHERE local ->> 'a' = 'n1' AND remote ->> 'a' = 'n2') FROM synapse.conflict_log";
+    assert_eq!(cluster.value("n1", logged).await.as_deref(), Some("15 10 15"));
+    let conflicts = &cluster.status("n1").await["conflicts"];
+    assert_eq!(
+        (&conflicts["total"], &conflicts["left_out"]),
+        (&20.into(), &5.into()),
+        "{conflicts}"
+    );
+}
+
+#[tokio::test]
 async fn what_is_old_or_too_much_leaves_the_log() {
     let cluster = configured([("n1", "keep-for = \"1s\""), ("n2", "keep-rows = 3")]).await;
     collide(&cluster).await;
