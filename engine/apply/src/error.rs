@@ -68,6 +68,12 @@ pub enum Error {
         /// Which.
         rows: Vec<MissingValues>,
     },
+    /// A conflict function gave no row.
+    #[error("the conflict function {function} gave NULL; hint: it must give a row for any two rows of its table")]
+    NoRow {
+        /// As the policy names it.
+        function: String,
+    },
     /// A value came in binary form, and streams are asked for text.
     #[error("failed to write {schema}.{table}: a value of column {column} came in binary form")]
     BinaryValue {
@@ -127,9 +133,11 @@ impl Error {
             Error::Lost { .. } | Error::CommitUnknown { .. } | Error::OriginBusy { .. } => Remedy::Reconnect,
             Error::NoKeyIndex { .. } => Remedy::Catalogue,
             Error::MissingValues { .. } => Remedy::Fetch,
-            Error::BinaryValue { .. } | Error::NoValue { .. } | Error::UnknownRow { .. } | Error::Failed => {
-                Remedy::Operator
-            }
+            Error::NoRow { .. }
+            | Error::BinaryValue { .. }
+            | Error::NoValue { .. }
+            | Error::UnknownRow { .. }
+            | Error::Failed => Remedy::Operator,
         }
     }
 
@@ -139,7 +147,7 @@ impl Error {
         match self {
             Error::Refused { refusal, .. } => refusal.class(),
             Error::Lost { .. } | Error::CommitUnknown { .. } | Error::OriginBusy { .. } => Class::Transient,
-            Error::NoKeyIndex { .. } | Error::MissingValues { .. } => Class::Definite,
+            Error::NoKeyIndex { .. } | Error::MissingValues { .. } | Error::NoRow { .. } => Class::Definite,
             Error::BinaryValue { .. } | Error::NoValue { .. } | Error::UnknownRow { .. } | Error::Failed => Class::Bug,
         }
     }
@@ -154,6 +162,7 @@ impl Error {
             | Error::OriginBusy { .. }
             | Error::NoKeyIndex { .. }
             | Error::MissingValues { .. }
+            | Error::NoRow { .. }
             | Error::BinaryValue { .. }
             | Error::NoValue { .. }
             | Error::UnknownRow { .. }

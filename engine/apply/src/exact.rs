@@ -84,6 +84,7 @@ impl<'a> Groups<'a> {
             | Op::InsertKeyless
             | Op::Lock
             | Op::LogConflicts
+            | Op::Read
             | Op::Unwritten => 2,
         });
         self.0
@@ -183,6 +184,7 @@ impl<'a> Transaction<'_> {
                 | Op::Move
                 | Op::Lock
                 | Op::LogConflicts
+                | Op::Read
                 | Op::Unwritten => {
                     if self.count_chunks(&group, "insert rows").await? < group.rows.len() as u64 {
                         again.extend(self.unwritten(&group.table, &group.rows).await?);
@@ -252,7 +254,7 @@ fn sort<'a>(
             Ok(())
         }
         ExactWrite::Live { won, others, unknown } => {
-            let (whole, every) = (!there, !there || scope == Scope::EveryAuthor);
+            let (whole, every) = (!there, !there || exact.every || scope == Scope::EveryAuthor);
             let mut missing = MissingValues {
                 row: exact.row,
                 authors: Vec::new(),

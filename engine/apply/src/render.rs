@@ -46,6 +46,8 @@ pub(crate) enum Op {
     Unwritten,
     /// Conflicts into `synapse.conflict_log`, with the rows as they stand. The columns of [`conflict::COLUMNS`] follow the key.
     LogConflicts,
+    /// Read: the key's columns come first, then those that are answered as text, behind the row's number.
+    Read,
 }
 
 /// A row may be overwritten by a set-based statement when its last writer is known to the verdict: its xid is below the
@@ -64,6 +66,7 @@ pub(crate) fn parameters(op: Op, table: &Table, columns: &[ColumnId]) -> (usize,
         Op::Delete | Op::Update => (columns.len(), true),
         Op::Move => (table.key.len() + columns.len(), true),
         Op::LogConflicts => (columns.len() + conflict::COLUMNS, false),
+        Op::Read => (table.key.len(), false),
         Op::Insert
         | Op::InsertByKey
         | Op::InsertKeyless
@@ -130,6 +133,12 @@ pub(crate) fn statement(op: Op, table: &Table, columns: &[ColumnId], shape: &Sha
                 "SELECT u.ord FROM {rows} JOIN ONLY {name} AS t ON {} ORDER BY u.ord FOR UPDATE OF t",
                 key()
             )
+        }
+        Op::Read => {
+            let wanted = columns[count..].iter().fold(String::new(), |sql, id| {
+                sql + ", t." + &quoted(&table.at(*id).name) + "::text"
+            });
+            format!("SELECT u.ord{wanted} FROM {rows} JOIN ONLY {name} AS t ON {}", key())
         }
         Op::Unwritten => format!(
             "SELECT u.ord FROM {rows} WHERE NOT EXISTS (SELECT FROM ONLY {name} AS t WHERE {} \

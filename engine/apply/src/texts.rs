@@ -16,7 +16,7 @@ use crate::shape::Shape;
 pub type Texts = Vec<Option<Vec<u8>>>;
 
 /// Text in the session's client encoding, whatever that is.
-struct Raw(Vec<u8>);
+pub(crate) struct Raw(pub(crate) Vec<u8>);
 
 impl<'a> FromSql<'a> for Raw {
     fn from_sql(_: &Type, raw: &'a [u8]) -> std::result::Result<Self, Box<dyn StdError + Sync + Send>> {

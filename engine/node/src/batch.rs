@@ -3,6 +3,7 @@
 mod exact;
 mod failure;
 mod log;
+mod made;
 mod values;
 
 use std::collections::HashMap;
@@ -10,9 +11,10 @@ use std::sync::Arc;
 
 use synapse_engine_apply::{Begin, Scope, Session, Transaction};
 use synapse_engine_change::{Block, Change, Part};
-use synapse_engine_identity::{Origin, RowId, Stamp};
-use synapse_engine_plan::{Batch, Builder, Conflict, Mapping, Order, Row, Table, Tables, writes_of};
+use synapse_engine_identity::{Epoch, Origin, RowId, Stamp};
+use synapse_engine_plan::{Batch, Builder, Conflict, Mapping, Order, Row, Table, Tables, rows_of};
 use synapse_engine_replication::{Decided, Marker, MarkerKind, Outcome, Recheck};
+use synapse_engine_setup::ReplicaIdentity;
 use synapse_wal_types::{Lsn, PgTimestamp, Xid};
 
 pub(crate) use failure::Failure;
@@ -205,8 +207,21 @@ impl Applier {
         Carry { txns, scope, logged }: Carry<'_>,
     ) -> Result<Done, Failure> {
         let survivors = values::survivors(&self.shared, &self.kernel, batch).await?;
-        let survivors = survivors.as_ref().map(values::FromJournals::rows).unwrap_or_default();
+        let survivors = survivors
+            .as_ref()
+            .map(values::FromJournals::rows)
+            .transpose()?
+            .unwrap_or_default();
+        let with_returning;
+        let batch = match self.returning(batch, &survivors) {
+            Some(more) => {
+                with_returning = more;
+                &with_returning
+            }
+            None => batch,
+        };
         let executed = transaction.execute(batch, &survivors).await?;
+        self.send_old_rows(transaction, batch).await?;
         self.shared
             .counters
             .rows_guarded
@@ -217,7 +232,13 @@ impl Applier {
             false => self.shared.conflicts.room(self.shared.clock.monotonic()),
         };
         let mut log = Log::of(batch, txns, room.saturating_sub(logged));
-        let round = Round { batch, span, scope };
+        let dropped = executed.dropouts.iter().copied().collect();
+        let round = Round {
+            batch,
+            span,
+            scope,
+            dropped,
+        };
         let rows = Exactly::of(batch.contested.clone(), executed.dropouts, self.next_barrier);
         self.exactly(transaction, &round, rows, &mut log).await?;
         let lost = |conflict: &&Conflict| conflict.met.outcome == Outcome::Local;
@@ -228,10 +249,42 @@ impl Applier {
         })
     }
 
+    /// The batch with rows that a TRUNCATE may bring back, as their writers left them; `None` when there are none.
+    fn returning<'s>(&self, batch: &Batch<'s>, survivors: &HashMap<RowId, Row<'s>>) -> Option<Batch<'s>> {
+        let directory = self.shared.directory();
+        let open = batch.contested.iter().filter(|row| !batch.rows.contains_key(row));
+        let found = open.filter_map(|row| {
+            let table = Arc::clone(directory.by_id(row.table)?);
+            Some((*row, (table, survivors.get(row)?.clone())))
+        });
+        let found: Vec<_> = found.collect();
+        if found.is_empty() {
+            return None;
+        }
+        let mut batch = batch.clone();
+        batch.rows.extend(found);
+        Some(batch)
+    }
+
+    /// A policy that compares with old rows has them sent from here on too.
+    async fn send_old_rows(&self, transaction: &mut Transaction<'_>, batch: &Batch<'_>) -> Result<(), Failure> {
+        for set in batch.policies.iter().filter(|set| set.rules.policy.needs_old_rows()) {
+            let directory = self.shared.directory();
+            let Some(table) = directory.by_id(set.table) else {
+                continue;
+            };
+            let full = directory.catalog.find(&table.schema, &table.name);
+            if full.is_some_and(|table| table.replica_identity != ReplicaIdentity::Full) {
+                transaction.send_old_rows(table).await?;
+            }
+        }
+        Ok(())
+    }
+
     fn begin(&self, kind: MarkerKind, span: (Origin, Lsn, Lsn), last: Option<&Next>, decided: &Decided) -> Begin {
-        let (hlc, commit_ts) = last.map_or((Default::default(), PgTimestamp(0)), |next| {
+        let (hlc, commit_ts, stamped) = last.map_or((Default::default(), PgTimestamp(0), Epoch(0)), |next| {
             let txn = &next.block.transactions[next.at];
-            (txn.hlc, txn.commit_ts)
+            (txn.hlc, txn.commit_ts, txn.epoch)
         });
         let (origin, first, last) = span;
         let Decided {
@@ -246,7 +299,8 @@ impl Applier {
             last,
             hlc,
             decided_at,
-            epoch,
+            // What this node writes from here on is under the policies of what it applies.
+            epoch: epoch.max(stamped),
             xmin: Xid(0),
         };
         Begin {
@@ -300,7 +354,7 @@ impl Applier {
             last,
             hlc: stamp.hlc,
             decided_at,
-            epoch,
+            epoch: epoch.max(stamp.epoch),
             xmin: Xid(0),
         };
         let begin = Begin {
@@ -379,16 +433,15 @@ impl Applier {
                         Change::Delete { old, .. } => [Some(old.tuple()), None],
                         Change::Truncate { .. } => [None, None],
                     };
-                    let writes = writes_of(&mapping, &change);
-                    for write in writes.into_iter().flatten() {
+                    for row in rows_of(&mapping, &change).into_iter().flatten() {
                         let tuple = tuples
                             .iter()
                             .flatten()
-                            .find(|t| synapse_engine_plan::row_id(&mapping, **t) == write.row);
+                            .find(|t| synapse_engine_plan::row_id(&mapping, **t) == row);
                         if let Some(tuple) = tuple
-                            && kernel.needs_recheck(recheck, write.row)
+                            && kernel.needs_recheck(recheck, row)
                         {
-                            rows.insert(write.row, (Arc::clone(&table), mapping.row(*tuple)));
+                            rows.insert(row, (Arc::clone(&table), mapping.row(*tuple)));
                         }
                     }
                 }

@@ -12,15 +12,17 @@ use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use futures_util::FutureExt;
-use synapse_engine_change::{ChangeSet, Transaction};
+use synapse_engine_change::{ChangeSet, Relation, Transaction};
 use synapse_engine_identity::Stamp;
 use synapse_engine_journal::BlockBuilder;
+use synapse_engine_plan::PolicySet;
 use synapse_engine_replication::{Message, PREFIX, Stamped};
 use synapse_wal_client::{Event, StreamReader};
 use synapse_wal_pgoutput::{Assembler, Change, Committed, First, Step};
 use synapse_wal_types::{Lsn, Xid};
 
 use crate::error::Error;
+use crate::policies;
 use crate::shared::{ASKED, NodeKernel, Shared, lock};
 use local::note;
 use pace::{LastRead, Pace};
@@ -259,6 +261,7 @@ impl Capture {
 
     async fn small(&mut self, committed: &Committed, set: ChangeSet) -> Result<(), Error> {
         self.relations.check(&set).await?;
+        self.learn(&set);
         let (stamped, journalled) = self.stamp(committed);
         self.count(set.len());
         if !journalled {
@@ -276,6 +279,21 @@ impl Capture {
             self.flush().await
         } else {
             Ok(())
+        }
+    }
+
+    /// A transaction that sets a policy is under it.
+    fn learn(&self, set: &ChangeSet) {
+        let of_policies = |relation: &Arc<Relation>| relation.schema == synapse_engine_setup::SCHEMA;
+        if !set.parts().0.iter().any(of_policies) {
+            return;
+        }
+        for change in set.iter(0..set.len()) {
+            if let Some(PolicySet { epoch, table, rules }) = policies::of_change(&change, &self.shared.numbers) {
+                let mut kernel = lock(&self.kernel);
+                kernel.learn(epoch, table, rules);
+                kernel.raise(epoch);
+            }
         }
     }
 

@@ -19,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 use crate::capture::Capture;
 use crate::error::Error;
 use crate::lane::Applier;
+use crate::policies::{self, PolicyRow};
 use crate::shared::{NodeKernel, OwnProgress, Phase, Shared, UNPOISONED};
 use crate::tables::Directory;
 use crate::{confirm, mend, rebuild, sql};
@@ -68,7 +69,8 @@ async fn generation(shared: &Arc<Shared>, stop: &CancellationToken) -> Result<()
     let captured_before = progress.captured;
     let written = Some(progress.clone());
     // It may take long, and links are to be heard meanwhile.
-    let kernel = tokio::task::block_in_place(|| remember(shared, progress, frontier.clone()))?;
+    let policies = policies::read(&client).await?;
+    let kernel = tokio::task::block_in_place(|| remember(shared, progress, frontier.clone(), &policies))?;
     // A transaction that was being cut into parts when the last generation ended is read, and written, again.
     shared.own_log()?.drop_unfinished()?;
     *shared.progress.lock().expect(UNPOISONED) = OwnProgress {
@@ -217,7 +219,12 @@ async fn journal_covers(shared: &Shared, frontier: &Context) -> Result<(), Error
     Ok(())
 }
 
-fn remember(shared: &Shared, progress: Progress, frontier: Context) -> Result<Arc<Mutex<NodeKernel>>, Error> {
+fn remember(
+    shared: &Shared,
+    progress: Progress,
+    frontier: Context,
+    policies: &[PolicyRow],
+) -> Result<Arc<Mutex<NodeKernel>>, Error> {
     let replication = &shared.config.replication;
     let skew = u64::try_from(replication.max_clock_skew.as_micros()).unwrap_or(u64::MAX);
     // A third of the memory: blocks, batches and the spool's chunks need the rest.
@@ -240,6 +247,7 @@ fn remember(shared: &Shared, progress: Progress, frontier: Context) -> Result<Ar
             kernel.life(origin);
         }
     }
+    policies::learn(shared, &mut kernel, policies);
     let rows = rebuild::registers(shared, &mut kernel)?;
     tracing::info!(rows, "read the registers back from the journal");
     Ok(Arc::new(Mutex::new(kernel)))

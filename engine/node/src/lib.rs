@@ -39,6 +39,7 @@ mod join;
 mod lane;
 mod mend;
 mod peer;
+mod policies;
 mod prepare;
 mod prune;
 mod rebuild;

@@ -127,7 +127,8 @@ impl Walk {
                 if let Change::Truncate { .. } = change {
                     kernel.registers_mut().note_truncate(&stamp, mapping.table().id);
                 }
-                for write in writes_of(&mapping, &change).into_iter().flatten() {
+                let rules = Arc::clone(kernel.policies().at(mapping.table().id, stamp.epoch));
+                for write in writes_of(&mapping, &change, &rules).into_iter().flatten() {
                     kernel.remember_write(&stamp, &write);
                     noted += 1;
                 }

@@ -69,7 +69,7 @@ async fn life(config: Config, shutdown: CancellationToken, reload: Arc<Notify>) 
     for (origin, cut) in journal.cuts() {
         tracing::warn!(%origin, ?cut, "the end of a log was cut off: it was not durable");
     }
-    let numbers = Mutex::new(crate::tables::Numbers::default());
+    let numbers = Arc::new(Mutex::new(crate::tables::Numbers::default()));
     let empty = Catalog {
         tables: Vec::new(),
         why_not_replicated: Vec::new(),

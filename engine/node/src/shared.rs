@@ -34,7 +34,7 @@ pub(crate) struct Shared {
     pub(crate) slot: SlotName,
     pub(crate) clock: Clock,
     pub(crate) journal: Journal,
-    pub(crate) numbers: Mutex<Numbers>,
+    pub(crate) numbers: Arc<Mutex<Numbers>>,
     pub(crate) counters: Counters,
     pub(crate) conflicts: Conflicts,
     pub(crate) shutdown: CancellationToken,
@@ -128,7 +128,7 @@ pub(crate) struct Parts {
     pub(crate) slot: SlotName,
     pub(crate) journal: Journal,
     pub(crate) directory: Directory,
-    pub(crate) numbers: Mutex<Numbers>,
+    pub(crate) numbers: Arc<Mutex<Numbers>>,
     pub(crate) state: State,
     pub(crate) shutdown: CancellationToken,
 }
@@ -204,6 +204,7 @@ impl Shared {
         Known {
             directory: self.directory(),
             copied: self.joining.copied(),
+            numbers: Arc::clone(&self.numbers),
         }
     }
 

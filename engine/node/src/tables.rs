@@ -23,6 +23,21 @@ impl Numbers {
     }
 }
 
+impl Numbers {
+    /// The numbers of a table and of some of its columns, whether they are there or not.
+    pub(crate) fn columns(&mut self, schema: &str, name: &str, columns: &[String]) -> (TableId, Vec<ColumnId>) {
+        let (id, names) = self.table(schema, name);
+        let numbers = columns.iter().filter_map(|column| {
+            let at = names.iter().position(|known| known == column).unwrap_or_else(|| {
+                names.push(column.clone());
+                names.len() - 1
+            });
+            u16::try_from(at).ok().map(ColumnId)
+        });
+        (*id, numbers.collect())
+    }
+}
+
 /// One reading of the catalogue.
 #[derive(Debug)]
 pub(crate) struct Directory {

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use synapse_engine_change::Value;
 use synapse_engine_identity::{ColumnId, RowId};
 
-use crate::Table;
-use crate::builder::Conflict;
+use crate::builder::{Conflict, PolicySet};
+use crate::{Added, Table};
 
 /// A row's values by local column; `Unchanged` where nothing is known.
 pub type Row<'a> = Vec<Value<'a>>;
@@ -95,10 +95,17 @@ pub enum Step<'a> {
 pub struct Batch<'a> {
     /// In order.
     pub steps: Vec<Step<'a>>,
-    /// Rows that go to the exact path at once.
+    /// Rows that go to the exact path at once. Rows that a TRUNCATE brings back may not be in [`Self::rows`]: what their
+    /// writers left is put there before.
     pub contested: Vec<RowId>,
     /// Every row with a key that the batch touches, with the net values of the batch: key columns always.
     pub rows: HashMap<RowId, (Arc<Table>, Row<'a>)>,
+    /// What the batch's transactions made of counters, by row, in order.
+    pub added: HashMap<RowId, Vec<(ColumnId, Added<'a>)>>,
+    /// Rows as they were before an UPDATE of the batch, where the stream says it: the last.
+    pub old: HashMap<RowId, Row<'a>>,
+    /// Policies that the batch sets.
+    pub policies: Vec<PolicySet>,
     /// What the kernel found to be in conflict.
     pub conflicts: Vec<Conflict>,
     /// Changes before merging.

@@ -1,23 +1,39 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use synapse_engine_change::{Block, Change, Relation, Tuple, Value};
-use synapse_engine_identity::{ColumnId, Context, Hlc, RowId, Stamp, TableId, TxnId, Write, WriteOp};
-use synapse_engine_replication::{Kernel, Kind, Met, Overflow, Verdict};
+use synapse_engine_change::{Block, Change, Old, Relation, Tuple, Value};
+use synapse_engine_identity::{ColumnId, Context, Epoch, Hlc, RowId, Stamp, TableId, TxnId, Write, WriteOp};
+use synapse_engine_replication::{Kernel, Kind, Met, Overflow, Policy, Rules, Verdict};
 
 use crate::net::{Net, Next};
-use crate::{Batch, Error, KeylessStep, Mapping, Row, Rows, Step, Table, TruncateTable, writes_of};
+use crate::{Added, Batch, Error, KeylessStep, Mapping, Row, Rows, Step, Table, TruncateTable, Undecided, writes_of};
 
 /// The local tables, by the names origins know them by. A port: the daemon answers from the catalogue.
 pub trait Tables {
     /// The table that `relation` belongs to.
     fn find(&self, relation: &Relation) -> Option<Arc<Table>>;
 
+    /// What a change says of conflict policies, when it sets one.
+    fn policy(&self, _change: &Change<'_>) -> Option<PolicySet> {
+        None
+    }
+
     /// What `table` held when it was copied from another node; `None` once, or as long as, that does not matter.
     /// Changes that it covers are noted, and not written again.
     fn copied(&self, _table: &Table) -> Option<&Context> {
         None
     }
+}
+
+/// A change that sets a table's conflict policy.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PolicySet {
+    /// From when on.
+    pub epoch: Epoch,
+    /// Of which table.
+    pub table: TableId,
+    /// What.
+    pub rules: Rules,
 }
 
 /// Whether the changes of a batch may be merged and reordered.
@@ -30,7 +46,7 @@ pub enum Order {
 }
 
 /// A conflict, as found: an incoming write met one it had not seen.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Conflict {
     /// The row.
     pub row: RowId,
@@ -57,6 +73,8 @@ pub struct Builder<'a> {
     places: HashMap<RowId, usize>,
     keyless: HashMap<TableId, (Arc<Table>, Vec<Row<'a>>)>,
     contested: std::collections::HashSet<RowId>,
+    /// Who inserted rows that have counters: what it adds to them is in what it says of them.
+    inserted: HashMap<RowId, TxnId>,
     batch: Batch<'a>,
 }
 
@@ -72,6 +90,7 @@ impl<'a> Builder<'a> {
             places: HashMap::new(),
             keyless: HashMap::new(),
             contested: std::collections::HashSet::new(),
+            inserted: HashMap::new(),
             batch: Batch::default(),
         }
     }
@@ -99,9 +118,13 @@ impl<'a> Builder<'a> {
         for change in block.changes_of(at) {
             let mapping = self.mapping(tables, change.relation(), &stamp)?;
             self.batch.changes += 1;
+            if let Some(set) = tables.policy(&change) {
+                kernel.learn(set.epoch, set.table, set.rules.clone());
+                self.batch.policies.push(set);
+            }
             match tables.copied(mapping.table()).filter(|copy| copy.covers(stamp.txn)) {
                 Some(copy) if !self.decided => self.copied(kernel, &stamp, &mapping, &change, copy),
-                Some(_) | None => self.change(kernel, &stamp, &mapping, &change),
+                Some(_) | None => self.change(kernel, &stamp, &mapping, &change)?,
             }
             if self.order == Order::Source {
                 self.close();
@@ -134,11 +157,22 @@ impl<'a> Builder<'a> {
         Ok(mapping)
     }
 
-    fn change<O: Overflow>(&mut self, kernel: &mut Kernel<O>, stamp: &Stamp, mapping: &Mapping, change: &Change<'a>) {
+    fn change<O: Overflow>(
+        &mut self,
+        kernel: &mut Kernel<O>,
+        stamp: &Stamp,
+        mapping: &Mapping,
+        change: &Change<'a>,
+    ) -> Result<(), Error> {
         match *change {
             Change::Truncate { .. } if self.decided => {}
             Change::Truncate { restart_identity, .. } => {
+                Undecided::check_truncate(kernel.registers_mut(), mapping.table(), stamp)?;
                 let survivors = kernel.decide_truncate(stamp, mapping.table().id);
+                if kernel.policies().may_revive(mapping.table().id) {
+                    // What a TRUNCATE overrules may have stood in the way of a write that wins then.
+                    self.contested.extend(&survivors);
+                }
                 self.truncate(
                     TruncateTable {
                         table: Arc::clone(mapping.table()),
@@ -150,10 +184,11 @@ impl<'a> Builder<'a> {
             Change::Insert { .. } | Change::Update { .. } | Change::Delete { .. } if !mapping.table().has_key() => {
                 self.keyless(mapping, change);
             }
-            Change::Insert { new, .. } => self.write(kernel, stamp, mapping, change, new),
-            Change::Update { new, .. } => self.write(kernel, stamp, mapping, change, new),
-            Change::Delete { old, .. } => self.write(kernel, stamp, mapping, change, old.tuple()),
+            Change::Insert { .. } | Change::Update { .. } | Change::Delete { .. } => {
+                self.write(kernel, stamp, mapping, change)?;
+            }
         }
+        Ok(())
     }
 
     /// A change that the copy of its table holds. Its row stands as it was copied, unless a write that the copy does not
@@ -181,7 +216,8 @@ impl<'a> Builder<'a> {
             }
             Change::Delete { old, .. } => [Some(mapping.key_row(old.tuple())), None],
         };
-        for write in writes_of(mapping, change).into_iter().flatten() {
+        let rules = Arc::clone(kernel.policies().at(mapping.table().id, stamp.epoch));
+        for write in writes_of(mapping, change, &rules).into_iter().flatten() {
             if !kernel.decide_copied(stamp, &write, copy) {
                 continue;
             }
@@ -204,64 +240,134 @@ impl<'a> Builder<'a> {
         stamp: &Stamp,
         mapping: &Mapping,
         change: &Change<'a>,
-        tuple: Tuple<'a>,
-    ) {
-        let values = match change {
-            Change::Delete { .. } => mapping.key_row(tuple),
-            Change::Insert { .. } | Change::Update { .. } | Change::Truncate { .. } => mapping.row(tuple),
-        };
-        match writes_of(mapping, change) {
-            [Some(from), Some(to)] => {
-                let Change::Update { old: Some(old), .. } = *change else {
-                    return;
-                };
-                let was = mapping.key_row(old.tuple());
+    ) -> Result<(), Error> {
+        let rules = Arc::clone(kernel.policies().at(mapping.table().id, stamp.epoch));
+        match (writes_of(mapping, change, &rules), *change) {
+            (
+                [Some(from), Some(to)],
+                Change::Update {
+                    old: Some(old), new, ..
+                },
+            ) => {
+                let (was, values) = (mapping.key_row(old.tuple()), mapping.whole(Some(old), new));
                 let toast_left_behind = matches!(&to.op, WriteOp::Insert { missing } if !missing.is_empty());
-                let plain = [self.decide(kernel, stamp, &from), self.decide(kernel, stamp, &to)]
-                    .iter()
-                    .all(|p| *p);
+                let plain = self.decide(kernel, stamp, mapping, &from)? & self.decide(kernel, stamp, mapping, &to)?;
                 if plain && toast_left_behind {
-                    return self.step_move(mapping, (from.row, was), (to.row, values));
+                    self.step_move(mapping, (from.row, was), (to.row, values));
+                    return Ok(());
                 }
                 if toast_left_behind {
                     // Without its old row the new one is not whole: only the exact path knows where to find the rest.
                     self.contested.insert(to.row);
                 }
+                self.inserted(&rules, stamp, to.row);
                 self.net(from.row, mapping, was, Next::Delete);
                 self.net(to.row, mapping, values.clone(), Next::Insert(values));
             }
-            [Some(write), _] => {
-                self.decide(kernel, stamp, &write);
-                let next = match write.op {
-                    WriteOp::Insert { .. } => Next::Insert(values.clone()),
-                    WriteOp::Update { .. } => Next::Update(values.clone()),
-                    WriteOp::Delete => Next::Delete,
-                };
-                self.net(write.row, mapping, values, next);
+            ([Some(write), _], Change::Update { old, new, .. }) => {
+                self.old_row(stamp, mapping, &rules, (write.row, old, new))?;
+                self.decide(kernel, stamp, mapping, &write)?;
+                let values = mapping.carried(old, new, &rules);
+                let mut said = values.clone();
+                if self.inserted.get(&write.row) != Some(&stamp.txn) {
+                    // What it made of counters is no value of its own: it says what it added.
+                    rules
+                        .counters
+                        .iter()
+                        .for_each(|id| said[usize::from(id.0)] = Value::Unchanged);
+                }
+                self.net(write.row, mapping, said, Next::Update(values));
             }
-            [None, _] => {}
+            ([Some(write), _], Change::Insert { new, .. }) => {
+                self.decide(kernel, stamp, mapping, &write)?;
+                let values = mapping.row(new);
+                self.inserted(&rules, stamp, write.row);
+                self.net(write.row, mapping, values.clone(), Next::Insert(values));
+            }
+            ([Some(write), _], Change::Delete { old, .. }) => {
+                self.decide(kernel, stamp, mapping, &write)?;
+                self.net(write.row, mapping, mapping.key_row(old.tuple()), Next::Delete);
+            }
+            ([_, _], _) => {}
+        }
+        Ok(())
+    }
+
+    fn inserted(&mut self, rules: &Rules, stamp: &Stamp, row: RowId) {
+        if !rules.counters.is_empty() {
+            self.inserted.insert(row, stamp.txn);
         }
     }
 
+    /// Keeps what an UPDATE found, and what it added to counters.
+    fn old_row(
+        &mut self,
+        stamp: &Stamp,
+        mapping: &Mapping,
+        rules: &Rules,
+        (row, old, new): (RowId, Option<Old<'a>>, Tuple<'a>),
+    ) -> Result<(), Error> {
+        let table = mapping.table();
+        let Some(Old::Full(was)) = old else {
+            if rules.policy.needs_old_rows() {
+                return Err(Error::OldRowNeeded {
+                    schema: table.schema.clone(),
+                    table: table.name.clone(),
+                    policy: rules.policy.to_string(),
+                    on: stamp.txn.origin.node.to_string(),
+                });
+            }
+            return Ok(());
+        };
+        let (was, is) = (mapping.row(was), mapping.whole(old, new));
+        for column in rules.counters.iter().filter(|_| !self.decided) {
+            let at = usize::from(column.0);
+            let (old, new) = (was[at], is[at]);
+            if old != new {
+                let added = self.batch.added.entry(row).or_default();
+                added.push((
+                    column,
+                    Added {
+                        old,
+                        new,
+                        planned: false,
+                    },
+                ));
+            }
+        }
+        self.batch.old.insert(row, was);
+        Ok(())
+    }
+
     /// Whether the write is plain; else its row goes to the exact path, or nowhere.
-    fn decide<O: Overflow>(&mut self, kernel: &mut Kernel<O>, stamp: &Stamp, write: &Write) -> bool {
+    fn decide<O: Overflow>(
+        &mut self,
+        kernel: &mut Kernel<O>,
+        stamp: &Stamp,
+        mapping: &Mapping,
+        write: &Write,
+    ) -> Result<bool, Error> {
         if self.decided {
             kernel.remember(write.row);
-            return true;
+            return Ok(true);
         }
         let met = match kernel.decide(stamp, write) {
-            Verdict::Plain => return !self.contested.contains(&write.row),
+            Verdict::Plain => return Ok(!self.contested.contains(&write.row)),
             Verdict::Lost(met) | Verdict::Contested(met) => met,
         };
+        let kind = Kind::of(&write.op, met.standing);
+        if met.rules.policy == Policy::Error {
+            Undecided::check(kernel.registers_mut(), mapping.table(), write.row)?;
+        }
         self.batch.conflicts.push(Conflict {
             row: write.row,
             txn: stamp.txn,
             hlc: stamp.hlc,
-            kind: Kind::of(&write.op, met.standing),
+            kind,
             met,
         });
         self.contested.insert(write.row);
-        false
+        Ok(false)
     }
 
     fn net(&mut self, row: RowId, mapping: &Mapping, values: Row<'a>, next: Next<'a>) {
@@ -360,6 +466,9 @@ impl<'a> Builder<'a> {
         let mut groups: [Vec<Rows<'a>>; 3] = Default::default();
         for (row, table, values, net) in self.segment.drain(..) {
             if !self.contested.contains(&row) {
+                for (_, added) in self.batch.added.get_mut(&row).into_iter().flatten() {
+                    added.planned = true;
+                }
                 let key = || table.key.clone();
                 match net {
                     Net::Delete => put(&mut groups[0], &table, key(), row, values),

@@ -1,3 +1,8 @@
+use synapse_engine_identity::{RowId, Stamp, TxnId};
+use synapse_engine_replication::{Overflow, Registers};
+
+use crate::Table;
+
 /// Why a change cannot be planned here. Each is definite until the local catalogue changes.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
@@ -37,4 +42,83 @@ pub enum Error {
         /// Key columns here.
         ours: String,
     },
+    /// The policy needs what a row was, and the stream does not say it.
+    #[error(
+        "the policy {policy:?} of table {schema}.{table} needs whole old rows, and {on} sends keys only; hint: there, ALTER TABLE {schema}.{table} REPLICA IDENTITY FULL; then skip the transaction and repair its rows, or set another policy and retry"
+    )]
+    OldRowNeeded {
+        /// Schema of the table.
+        schema: String,
+        /// Name of the table.
+        table: String,
+        /// The policy.
+        policy: String,
+        /// The origin's node.
+        on: String,
+    },
+    /// A counter's value is nothing that can be added to.
+    #[error("a counter's value {value:?} is no number that anything can be added to; hint: set it to a number")]
+    NoNumber {
+        /// The value, cut off.
+        value: String,
+    },
+    /// A conflict that a person has to decide.
+    #[error(transparent)]
+    Undecided(Box<Undecided>),
+}
+
+/// A conflict that a person has to decide.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "transactions {incoming} and {standing} wrote the same row of table {schema}.{table}, and its policy is to ask a person; hint: synapsectl table set {schema}.{table} --policy …, then synapsectl apply retry; or synapsectl apply skip"
+)]
+pub struct Undecided {
+    /// Schema of the table.
+    pub schema: String,
+    /// Name of the table.
+    pub table: String,
+    /// The row.
+    pub row: RowId,
+    /// What came.
+    pub incoming: TxnId,
+    /// What stood.
+    pub standing: TxnId,
+}
+
+impl Undecided {
+    /// Whether nobody has to be asked about `row`.
+    ///
+    /// # Errors
+    /// [`Error::Undecided`].
+    pub(crate) fn check<O: Overflow>(registers: &mut Registers<O>, table: &Table, row: RowId) -> Result<(), Error> {
+        match registers.undecided(row) {
+            Some((incoming, standing)) => Err(Self::over(table, row, incoming, standing)),
+            None => Ok(()),
+        }
+    }
+
+    /// Whether nobody has to be asked about a TRUNCATE that comes.
+    ///
+    /// # Errors
+    /// [`Error::Undecided`].
+    pub(crate) fn check_truncate<O: Overflow>(
+        registers: &mut Registers<O>,
+        table: &Table,
+        stamp: &Stamp,
+    ) -> Result<(), Error> {
+        match registers.undecided_truncate(stamp, table.id) {
+            Some((row, standing)) => Err(Self::over(table, row, stamp.txn, standing)),
+            None => Ok(()),
+        }
+    }
+
+    fn over(table: &Table, row: RowId, incoming: TxnId, standing: TxnId) -> Error {
+        Error::Undecided(Box::new(Undecided {
+            schema: table.schema.clone(),
+            table: table.name.clone(),
+            row,
+            incoming,
+            standing,
+        }))
+    }
 }

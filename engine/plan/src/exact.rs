@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use synapse_engine_change::Value;
 use synapse_engine_identity::{ColumnId, Origin, RowId, TxnId};
-use synapse_engine_replication::{Carried, Overflow, Registers, Target};
+use synapse_engine_replication::{Carried, Counted, Overflow, Registers, Target};
 use synapse_wal_types::Lsn;
 
-use crate::{Batch, Row, Table};
+use crate::{Batch, Error, Row, Table, Undecided};
 
 /// A locked row and what is to become of it.
 #[derive(Clone, Debug, PartialEq)]
@@ -20,6 +20,10 @@ pub struct Exact<'a> {
     pub values: Row<'a>,
     /// What is to become of it.
     pub write: ExactWrite,
+    /// Whether what others won is written too where the row is there: it may not stand in it any more.
+    pub every: bool,
+    /// Values that no write carries as they are to be; they are made before the row is written.
+    pub made: Made,
 }
 
 /// What is to become of a locked row.
@@ -40,54 +44,150 @@ pub enum ExactWrite {
     },
 }
 
-impl Exact<'_> {
+/// Values that are made of several writes.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct Made {
+    /// Sums of what was added to counters.
+    pub counters: Option<Counters>,
+    /// What the policy's function makes of the rows that these transactions left, in this order: these columns of it.
+    pub folds: Vec<(Vec<TxnId>, Vec<ColumnId>)>,
+}
+
+/// What the sums of a row's counters are made of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Counters {
+    /// The columns whose sums begin with what a transaction wrote; then comes all that it had not seen.
+    pub written: Vec<(ColumnId, TxnId)>,
+    /// The columns whose sums begin with what stands in the row; then comes what the batch brings. Where the row is not
+    /// there, they begin with what `before` says, and then comes all that it had not seen.
+    pub standing: Vec<ColumnId>,
+    /// Transactions that say what the counters of a row that went away were: the first that does, by what it deleted or by
+    /// what it wrote.
+    pub before: Vec<TxnId>,
+    /// The transactions that added to counters and are not stable.
+    pub added: Vec<TxnId>,
+}
+
+impl Made {
+    /// Whether there is nothing to make.
+    #[must_use]
+    pub const fn is_nothing(&self) -> bool {
+        self.counters.is_none() && self.folds.is_empty()
+    }
+}
+
+impl<'a> Exact<'a> {
     /// Asks the registers what `row` should be, as part of a batch of `first..=last` of `origin`. `None`: the batch does
     /// not know the row.
-    pub fn of<'a, O: Overflow>(
+    ///
+    /// # Errors
+    /// [`Error::Undecided`] when a person has to say it.
+    pub fn of<O: Overflow>(
         registers: &mut Registers<O>,
         batch: &Batch<'a>,
-        (origin, first, last): (Origin, Lsn, Lsn),
+        span: (Origin, Lsn, Lsn),
         row: RowId,
-    ) -> Option<Exact<'a>> {
-        let (table, values) = batch.rows.get(&row)?;
-        let write = match registers.target(row) {
-            Target::Untouched => ExactWrite::Nothing,
-            Target::Dead => ExactWrite::Delete,
+    ) -> Result<Option<Exact<'a>>, Error> {
+        let Some((table, values)) = batch.rows.get(&row) else {
+            return Ok(None);
+        };
+        Undecided::check(registers, table, row)?;
+        let (write, made) = match registers.target(row) {
+            Target::Untouched => (ExactWrite::Nothing, Made::default()),
+            Target::Dead => (ExactWrite::Delete, Made::default()),
             Target::Live(winners) => {
-                let mut open = Carried::ALL;
-                let (mut won, mut others) = (Vec::new(), Vec::new());
-                for (author, carried) in winners {
-                    let txn = TxnId {
-                        origin: registers.origin(author.origin),
-                        lsn: author.lsn,
-                    };
-                    let columns = columns_in(table, &carried);
-                    open = open.and(&carried.complement());
-                    if txn.origin == origin && first <= txn.lsn && txn.lsn <= last {
-                        let (here, before): (Vec<_>, Vec<_>) = columns
-                            .into_iter()
-                            .partition(|c| values[usize::from(c.0)] != Value::Unchanged);
-                        won.extend(here);
-                        if !before.is_empty() {
-                            others.push((txn, before));
-                        }
-                    } else {
-                        others.push((txn, columns));
-                    }
-                }
-                ExactWrite::Live {
-                    won,
-                    others,
-                    unknown: columns_in(table, &open),
-                }
+                let winners = winners.into_iter().map(|(author, carried)| {
+                    let (origin, lsn) = (registers.origin(author.origin), author.lsn);
+                    (TxnId { origin, lsn }, carried)
+                });
+                let winners: Vec<_> = winners.collect();
+                let made = made(registers, table, row, &winners);
+                (live(table, values, span, &winners), made)
             }
         };
-        Some(Exact {
+        Ok(Some(Exact {
             row,
             table: Arc::clone(table),
             values: values.clone(),
             write,
-        })
+            every: registers.may_return(row),
+            made,
+        }))
+    }
+
+    /// Takes a value that was made: the column counts as won.
+    pub fn give(&mut self, column: ColumnId, value: Value<'a>) {
+        let ExactWrite::Live { won, others, unknown } = &mut self.write else {
+            return;
+        };
+        self.values[usize::from(column.0)] = value;
+        unknown.retain(|id| *id != column);
+        others
+            .iter_mut()
+            .for_each(|(_, theirs)| theirs.retain(|id| *id != column));
+        others.retain(|(_, theirs)| !theirs.is_empty());
+        if !won.contains(&column) {
+            won.push(column);
+        }
+    }
+}
+
+fn live(
+    table: &Table,
+    values: &Row<'_>,
+    (origin, first, last): (Origin, Lsn, Lsn),
+    winners: &[(TxnId, Carried)],
+) -> ExactWrite {
+    let mut open = Carried::ALL;
+    let (mut won, mut others) = (Vec::new(), Vec::new());
+    for (txn, carried) in winners {
+        let columns = columns_in(table, carried);
+        open = open.and(&carried.complement());
+        if txn.origin == origin && first <= txn.lsn && txn.lsn <= last {
+            let (here, before): (Vec<_>, Vec<_>) = columns
+                .into_iter()
+                .partition(|c| values[usize::from(c.0)] != Value::Unchanged);
+            won.extend(here);
+            if !before.is_empty() {
+                others.push((*txn, before));
+            }
+        } else {
+            others.push((*txn, columns));
+        }
+    }
+    ExactWrite::Live {
+        won,
+        others,
+        unknown: columns_in(table, &open),
+    }
+}
+
+fn made<O: Overflow>(registers: &mut Registers<O>, table: &Table, row: RowId, winners: &[(TxnId, Carried)]) -> Made {
+    let folds = registers.folds(row).into_iter();
+    let folds = folds
+        .map(|(members, columns)| (members, columns_in(table, &columns)))
+        .collect();
+    let Counted {
+        columns,
+        adding,
+        before,
+    } = registers.counted(row);
+    let (mut written, mut standing) = (Vec::new(), Vec::new());
+    for column in columns.iter().filter(|id| table.at(*id).writable) {
+        match winners.iter().find(|(_, carried)| carried.contains(column)) {
+            Some((txn, _)) => written.push((column, *txn)),
+            None => standing.push(column),
+        }
+    }
+    let counters = Counters {
+        written,
+        standing,
+        before,
+        added: adding,
+    };
+    Made {
+        counters: (!columns.is_empty()).then_some(counters),
+        folds,
     }
 }
 

@@ -16,6 +16,7 @@
 
 mod batch;
 mod builder;
+mod counter;
 mod error;
 mod exact;
 mod key;
@@ -23,15 +24,18 @@ mod mapping;
 mod net;
 mod table;
 mod writes;
+mod written;
 
 pub use batch::{Batch, KeylessStep, Row, Rows, Step, TruncateTable};
-pub use builder::{Builder, Conflict, Order, Tables};
-pub use error::Error;
-pub use exact::{Exact, ExactWrite};
+pub use builder::{Builder, Conflict, Order, PolicySet, Tables};
+pub use counter::{Added, sum};
+pub use error::{Error, Undecided};
+pub use exact::{Counters, Exact, ExactWrite, Made};
 pub use key::KeyClass;
 pub use mapping::Mapping;
 pub use table::{Table, TableColumn};
-pub use writes::{row_id, writes_of};
+pub use writes::{row_id, rows_of, writes_of};
+pub use written::Written;
 
 #[cfg(test)]
 mod bench;

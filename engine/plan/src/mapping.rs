@@ -1,7 +1,8 @@
 use std::sync::Arc;
 
-use synapse_engine_change::{Relation, Tuple, Value};
+use synapse_engine_change::{Old, Relation, Tuple, Value};
 use synapse_engine_identity::{ColumnId, ColumnSet};
+use synapse_engine_replication::Rules;
 
 use crate::{Error, Row, Table};
 
@@ -64,6 +65,44 @@ impl Mapping {
             }
         }
         row
+    }
+
+    /// As [`Self::row`], with what the stream carries of the old row in place of what the new one leaves alone.
+    #[must_use]
+    pub fn whole<'a>(&self, old: Option<Old<'a>>, new: Tuple<'a>) -> Row<'a> {
+        let mut row = self.row(new);
+        if let Some(Old::Full(old)) = old {
+            for (value, was) in row.iter_mut().zip(self.row(old)) {
+                if *value == Value::Unchanged {
+                    *value = was;
+                }
+            }
+        }
+        row
+    }
+
+    /// What an UPDATE says of its row under these rules: all columns of the new row; where columns are merged only those
+    /// that it changed, and the key; where a function needs the row whole, all of it.
+    #[must_use]
+    pub fn carried<'a>(&self, old: Option<Old<'a>>, new: Tuple<'a>, rules: &Rules) -> Row<'a> {
+        if rules.carries_all() {
+            return self.whole(old, new);
+        }
+        let mut row = self.row(new);
+        if let Some(Old::Full(old)) = old.filter(|_| rules.merges()) {
+            for (at, (value, was)) in row.iter_mut().zip(self.row(old)).enumerate() {
+                let of_key = self.table.key.iter().any(|column| usize::from(column.0) == at);
+                if *value == was && !of_key {
+                    *value = Value::Unchanged;
+                }
+            }
+        }
+        row
+    }
+
+    /// The relation's columns that can be written here.
+    pub fn columns(&self) -> impl Iterator<Item = ColumnId> + '_ {
+        self.columns.iter().flatten().copied()
     }
 
     /// The key's values by local column and nothing else: what an old tuple says beside its key is not a write, and

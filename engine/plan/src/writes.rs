@@ -1,9 +1,10 @@
 //! A change as the kernel sees it.
 
 use synapse_engine_change::{Change, Tuple, Value};
-use synapse_engine_identity::{KeyHash, RowId, Write, WriteOp};
+use synapse_engine_identity::{ColumnId, ColumnSet, KeyHash, RowId, Write, WriteOp};
+use synapse_engine_replication::Rules;
 
-use crate::Mapping;
+use crate::{Mapping, Row};
 
 /// The row that a tuple of a table with a key belongs to.
 #[must_use]
@@ -25,55 +26,50 @@ pub fn row_id(mapping: &Mapping, tuple: Tuple<'_>) -> RowId {
     }
 }
 
-/// The writes of a change, in order: one; two for a key change; none for a TRUNCATE or for a table without a key.
+/// The rows that a change writes, in order: one; two for a key change; none for a TRUNCATE or for a table without a key.
 #[must_use]
-pub fn writes_of(mapping: &Mapping, change: &Change<'_>) -> [Option<Write>; 2] {
+pub fn rows_of(mapping: &Mapping, change: &Change<'_>) -> [Option<RowId>; 2] {
     if !mapping.table().has_key() {
         return [None, None];
     }
     match *change {
-        Change::Insert { new, .. } => {
-            let op = WriteOp::Insert {
-                missing: mapping.missing(new),
-            };
-            [
-                Some(Write {
-                    row: row_id(mapping, new),
-                    op,
-                }),
-                None,
-            ]
-        }
+        Change::Insert { new, .. } => [Some(row_id(mapping, new)), None],
         Change::Update { old, new, .. } => {
             let row = row_id(mapping, new);
-            let missing = mapping.missing(new);
             match old.map(|old| row_id(mapping, old.tuple())) {
-                Some(was) if was != row => [
-                    Some(Write {
-                        row: was,
-                        op: WriteOp::Delete,
-                    }),
-                    Some(Write {
-                        row,
-                        op: WriteOp::Insert { missing },
-                    }),
-                ],
-                Some(_) | None => [
-                    Some(Write {
-                        row,
-                        op: WriteOp::Update { missing },
-                    }),
-                    None,
-                ],
+                Some(was) if was != row => [Some(was), Some(row)],
+                Some(_) | None => [Some(row), None],
             }
         }
-        Change::Delete { old, .. } => [
-            Some(Write {
-                row: row_id(mapping, old.tuple()),
-                op: WriteOp::Delete,
-            }),
-            None,
-        ],
+        Change::Delete { old, .. } => [Some(row_id(mapping, old.tuple())), None],
         Change::Truncate { .. } => [None, None],
     }
+}
+
+/// The writes of a change to its rows, under the rules that were in force where it was made.
+#[must_use]
+pub fn writes_of(mapping: &Mapping, change: &Change<'_>, rules: &Rules) -> [Option<Write>; 2] {
+    let write = |row: RowId, op: WriteOp| Some(Write { row, op });
+    match (rows_of(mapping, change), *change) {
+        ([None, _], _) | (_, Change::Truncate { .. }) => [None, None],
+        ([Some(row), _], Change::Insert { new, .. }) => {
+            let missing = mapping.missing(new);
+            [write(row, WriteOp::Insert { missing }), None]
+        }
+        ([Some(row), _], Change::Delete { .. }) => [write(row, WriteOp::Delete), None],
+        ([Some(was), Some(row)], Change::Update { old, new, .. }) => {
+            let missing = absent(&mapping.whole(old, new), mapping);
+            [write(was, WriteOp::Delete), write(row, WriteOp::Insert { missing })]
+        }
+        ([Some(row), None], Change::Update { old, new, .. }) => {
+            let missing = absent(&mapping.carried(old, new, rules), mapping);
+            [write(row, WriteOp::Update { missing }), None]
+        }
+    }
+}
+
+/// Columns of the relation that have no value here.
+fn absent(row: &Row<'_>, mapping: &Mapping) -> ColumnSet {
+    let unchanged = |column: &ColumnId| row[usize::from(column.0)] == Value::Unchanged;
+    mapping.columns().filter(unchanged).collect()
 }

@@ -1,6 +1,10 @@
 //! What an incoming write met that it had not seen, and what became of it.
 
+use std::sync::Arc;
+
 use synapse_engine_identity::{Hlc, TxnId, WriteOp};
+
+use crate::rules::Rules;
 
 /// The kinds of conflicts over one row, by PostgreSQL 18's names where it has one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -80,7 +84,7 @@ impl Outcome {
 }
 
 /// What an incoming write met.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Met {
     /// How the row stood.
     pub standing: Standing,
@@ -90,4 +94,6 @@ pub struct Met {
     pub hlc: Hlc,
     /// What becomes of the row.
     pub outcome: Outcome,
+    /// By which rules.
+    pub rules: Arc<Rules>,
 }

@@ -3,22 +3,26 @@
 //!
 //! ```text
 //! register: truncates u32 | entries u16 | entry ...
-//! entry:    origin u8 | existence and form u8 | hlc u64 | lsn u64 | [columns u16 | column u16 ...]
+//! entry:    origin u8 | existence, form and counts u8 | hlc u64 | lsn u64 | epoch u32 | [columns u16 | column u16 ...]
 //! ```
 //!
 //! All integers are little-endian. The columns are there only when the set is not empty, which is rare.
 
 use smallvec::SmallVec;
-use synapse_engine_identity::{ColumnId, ColumnSet, Hlc};
+use synapse_engine_identity::{ColumnId, ColumnSet, Epoch, Hlc};
 use synapse_wal_types::Lsn;
 
-use crate::entry::{Entry, Existence};
+use crate::entry::{Counts, Entry, Existence};
 use crate::register::{Author, Carried, OriginIndex, Register};
 
 /// Set in an entry's form when the write carried all columns but those of the set.
 const ALL_BUT: u8 = 4;
 /// Set in an entry's form when a set of columns follows.
 const WITH_COLUMNS: u8 = 8;
+/// Set in an entry's form when it added to counters.
+const ADDS: u8 = 16;
+/// Set in an entry's form when it inserted the row.
+const INSERTS: u8 = 32;
 
 impl Register {
     /// Appends the register to `out`; [`Register::decode`] is the way back.
@@ -42,9 +46,15 @@ impl Register {
             };
             let columns = if set.is_empty() { 0 } else { WITH_COLUMNS };
             out.push(author.origin.0);
-            out.push(existence | all_but | columns);
+            let counts = match entry.counts() {
+                Counts::Nothing => 0,
+                Counts::Adds => ADDS,
+                Counts::Inserts => INSERTS,
+            };
+            out.push(existence | all_but | columns | counts);
             out.extend(author.hlc.0.to_le_bytes());
             out.extend(author.lsn.0.to_le_bytes());
+            out.extend(author.epoch.0.to_le_bytes());
             if columns != 0 {
                 out.extend(u16_of(set.iter().count()).to_le_bytes());
                 out.extend(set.iter().flat_map(|column| column.0.to_le_bytes()));
@@ -72,6 +82,7 @@ fn entry(bytes: &mut &[u8]) -> Option<Entry> {
         hlc: Hlc(u64::from_le_bytes(take(bytes)?)),
         origin: OriginIndex(origin),
         lsn: Lsn(u64::from_le_bytes(take(bytes)?)),
+        epoch: Epoch(u32::from_le_bytes(take(bytes)?)),
     };
     let mut set = ColumnSet::new();
     if form & WITH_COLUMNS != 0 {
@@ -79,7 +90,13 @@ fn entry(bytes: &mut &[u8]) -> Option<Entry> {
             set.insert(ColumnId(u16::from_le_bytes(take(bytes)?)));
         }
     }
-    let existence = match form & !(ALL_BUT | WITH_COLUMNS) {
+    let counts = match form & (ADDS | INSERTS) {
+        0 => Counts::Nothing,
+        ADDS => Counts::Adds,
+        INSERTS => Counts::Inserts,
+        _ => return None,
+    };
+    let existence = match form & !(ALL_BUT | WITH_COLUMNS | ADDS | INSERTS) {
         0 => Existence::Live,
         1 => Existence::Dead,
         2 => Existence::Overruled,
@@ -90,7 +107,9 @@ fn entry(bytes: &mut &[u8]) -> Option<Entry> {
     } else {
         Carried::Only(set)
     };
-    Some(Entry::new(author, existence, carried))
+    let mut entry = Entry::new(author, existence, carried);
+    entry.set_counts(counts);
+    Some(entry)
 }
 
 fn take<const N: usize>(bytes: &mut &[u8]) -> Option<[u8; N]> {

@@ -13,6 +13,7 @@ use crate::late::{InProgress, Recent};
 use crate::marker::{Barrier, Marker, MarkerKind};
 use crate::recheck::Recheck;
 use crate::registers::{Overflow, Registers, Verdict};
+use crate::rules::{Policies, Rules};
 use crate::stability::{Heartbeat, Stability};
 use crate::stamper::{Progress, Stamped, Stamper};
 use forget::Dropping;
@@ -162,7 +163,23 @@ impl<O: Overflow> Kernel<O> {
         &self.clocks
     }
 
+    /// What is known of policies.
+    pub const fn policies(&self) -> &Policies {
+        self.registers.policies()
+    }
+
+    /// From `epoch` on `table` has these rules.
+    pub fn learn(&mut self, epoch: Epoch, table: TableId, rules: Rules) {
+        self.registers.policies_mut().learn(epoch, table, rules);
+    }
+
     // Capture: what this node's own stream says, in its order.
+
+    /// The local transaction that is read next sets the policies of this epoch: its stamp carries it.
+    pub fn raise(&mut self, epoch: Epoch) {
+        let state = self.stamper.state_mut();
+        state.epoch = state.epoch.max(epoch);
+    }
 
     /// A local transaction begins to be read: its stamp. Its writes are noted with [`Self::note_local`], and it counts
     /// as read after [`Self::local_done`].

@@ -25,10 +25,12 @@ mod late;
 mod marker;
 #[cfg(feature = "mutants")]
 mod mutant;
+mod policy;
 mod recheck;
 mod register;
 mod registers;
 mod row_hash;
+mod rules;
 mod stability;
 mod stamper;
 
@@ -40,8 +42,10 @@ pub use late::InProgress;
 pub use marker::{Barrier, Marker, MarkerKind, Message, PREFIX, UnreadableMessage};
 #[cfg(feature = "mutants")]
 pub use mutant::Mutant;
+pub use policy::{Deletes, InvalidPolicy, Order, Policy};
 pub use recheck::Recheck;
 pub use register::{Author, Carried, OriginIndex, Register, Target};
-pub use registers::{MemoryOverflow, Overflow, Registers, Verdict};
+pub use registers::{Counted, MemoryOverflow, Overflow, Registers, Verdict};
+pub use rules::{Policies, Rules};
 pub use stability::{Heartbeat, Stability};
 pub use stamper::{Progress, Stamped, Stamper};

@@ -1,10 +1,14 @@
 //! One row's register: who wrote what stands in it.
 
+use std::sync::Arc;
+
 use smallvec::SmallVec;
-use synapse_engine_identity::{ColumnSet, Hlc, WriteOp};
+use synapse_engine_identity::{ColumnId, ColumnSet, Epoch, Hlc, WriteOp};
 use synapse_wal_types::Lsn;
 
 use crate::entry::{Entry, Existence};
+use crate::policy::{Deletes, Policy};
+use crate::rules::{Book, Rules};
 
 /// An origin as this process numbers it: registers hold many.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -19,6 +23,8 @@ pub struct Author {
     pub origin: OriginIndex,
     /// Which of theirs.
     pub lsn: Lsn,
+    /// The policies that were in force where it was made.
+    pub epoch: Epoch,
 }
 
 /// Columns whose values a write brought and that no later write has replaced.
@@ -75,15 +81,25 @@ impl Carried {
         }
     }
 
+    /// The columns that it names, whether it is these or all others.
+    fn named(&self) -> &ColumnSet {
+        match self {
+            Carried::AllBut(set) | Carried::Only(set) => set,
+        }
+    }
+
     /// Whether `column` is in it.
     #[must_use]
-    pub fn contains(&self, column: synapse_engine_identity::ColumnId) -> bool {
+    pub fn contains(&self, column: ColumnId) -> bool {
         match self {
             Carried::AllBut(set) => !set.contains(column),
             Carried::Only(set) => set.contains(column),
         }
     }
 }
+
+/// Columns that a function makes, each with the writes that it makes them of.
+pub(crate) type Folds = SmallVec<[(SmallVec<[Author; 4]>, Carried); 1]>;
 
 /// The unstable writes of one row. At most a few entries; see [`Register::observe`] for what is kept.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
@@ -113,8 +129,9 @@ impl Register {
 
     /// Takes note of a write that `saw` what it saw. Writes it saw lose their say on existence, and their values in
     /// the columns it carries; what a delete saw keeps its values until the delete is stable, because a concurrent
-    /// update may bring the row back. Noting a write twice changes nothing.
-    pub fn observe(&mut self, author: Author, op: &WriteOp, saw: impl Fn(Author) -> bool) {
+    /// update may bring the row back. A write that `adds` to counters is kept for what it added. Noting a write twice
+    /// changes nothing.
+    pub fn observe(&mut self, author: Author, (op, adds): (&WriteOp, bool), saw: impl Fn(Author) -> bool) {
         let own = |e: &Entry| same_txn(e.author(), author);
         for entry in &mut self.entries {
             if !own(entry) && saw(entry.author()) {
@@ -131,13 +148,13 @@ impl Register {
             }
         }
         self.entries
-            .retain(|e| own(e) || e.existence != Existence::Overruled || !e.carries_nothing());
+            .retain(|e| own(e) || e.existence != Existence::Overruled || !e.carries_nothing() || e.adds());
         if let Some(entry) = self.entries.iter_mut().find(|e| own(e)) {
-            entry.combine(op);
+            entry.combine(op, adds);
             return;
         }
         let mut entry = Entry::new(author, Existence::Dead, Carried::NONE);
-        entry.combine(op);
+        entry.combine(op, adds);
         #[cfg(feature = "mutants")]
         if crate::Mutant::TombstoneForgotten.is_chosen() && entry.existence == Existence::Dead {
             return;
@@ -174,48 +191,169 @@ impl Register {
             .any(|e| e.author().origin == origin && after < e.author().lsn && e.author().lsn <= up_to)
     }
 
+    /// All writes, or all but those of one transaction.
+    fn but(&self, ignoring: Option<Author>) -> impl Iterator<Item = &Entry> + Clone {
+        self.entries
+            .iter()
+            .filter(move |e| ignoring.is_none_or(|author| !same_txn(e.author(), author)))
+    }
+
+    /// The rules by which the row is decided: those of the greatest epoch of its writes.
+    pub(crate) fn rules<'a>(&self, book: &Book<'a>) -> &'a Arc<Rules> {
+        book.deciding(greatest_epoch(self.entries.iter()))
+    }
+
     /// The write whose word on the row's existence counts.
-    fn say<R: Ord>(&self, rank: impl Fn(OriginIndex) -> R, ignoring: Option<Author>) -> Option<&Entry> {
-        let order = |e: &&Entry| (e.author().hlc, rank(e.author().origin), e.author().lsn);
-        let ignored = |e: &&Entry| ignoring.is_none_or(|author| !same_txn(e.author(), author));
-        let with_a_say = self.entries.iter().filter(|e| e.existence != Existence::Overruled);
+    fn say(&self, book: &Book<'_>, ignoring: Option<Author>) -> Option<&Entry> {
+        let with_a_say = self.but(ignoring).filter(|e| e.existence != Existence::Overruled);
+        let rules = book.deciding(greatest_epoch(with_a_say.clone()));
+        let preferred = match rules.policy.deletes() {
+            Deletes::InOrder => None,
+            Deletes::Win => Some(Existence::Dead),
+            Deletes::Lose => Some(Existence::Live),
+        };
+        let order = |e: &&Entry| (Some(e.existence) == preferred, book.rank(rules, e.author()));
         #[cfg(feature = "mutants")]
         if crate::Mutant::FlippedComparison.is_chosen() {
-            return with_a_say.filter(ignored).min_by_key(order);
+            return with_a_say.min_by_key(order);
         }
-        with_a_say.filter(ignored).max_by_key(order)
+        with_a_say.max_by_key(order)
     }
 
     /// Who decides whether the row exists; `ignoring` as in [`Self::target`].
-    pub(crate) fn decisive<R: Ord>(&self, rank: impl Fn(OriginIndex) -> R, ignoring: Option<Author>) -> Option<Author> {
-        self.say(rank, ignoring).map(Entry::author)
+    pub(crate) fn decisive(&self, book: &Book<'_>, ignoring: Option<Author>) -> Option<Author> {
+        self.say(book, ignoring).map(Entry::author)
     }
 
-    /// What the row should be under `last-write-wins`: existence by the greatest (HLC, origin) among those with a say
-    /// on it, each column by the greatest among those that carry it. `rank` orders origins the same on every node.
-    /// `ignoring` leaves one transaction out, as if it had not been noted.
+    /// What the row should be: existence by the greatest among those with a say on it, each column by the greatest among
+    /// those that carry it, in the order that the policy gives to a set of writes: that of the greatest epoch among them.
+    /// Columns that a function makes of several writes have no winner: see [`Self::folds`]. `ignoring` leaves one transaction
+    /// out, as if it had not been noted.
     #[must_use]
-    pub fn target<R: Ord>(&self, rank: impl Fn(OriginIndex) -> R, ignoring: Option<Author>) -> Target {
-        let ignored = |e: &&Entry| ignoring.is_none_or(|author| !same_txn(e.author(), author));
-        let order = |e: &&Entry| (e.author().hlc, rank(e.author().origin), e.author().lsn);
-        let say = self.say(&rank, ignoring);
-        match say.map(|e| e.existence) {
+    pub(crate) fn target(&self, book: &Book<'_>, ignoring: Option<Author>) -> Target {
+        match self.say(book, ignoring).map(|e| e.existence) {
             None => return Target::Untouched,
             Some(Existence::Dead) => return Target::Dead,
             Some(Existence::Live | Existence::Overruled) => {}
         }
-        let mut values: SmallVec<[&Entry; 4]> = self.entries.iter().filter(ignored).collect();
-        values.sort_by_key(|e| std::cmp::Reverse(order(e)));
-        let mut open = Carried::ALL;
-        let mut winners = SmallVec::new();
-        for entry in values {
-            let won = entry.carried().and(&open);
-            if !won.is_none() {
-                open = open.and(&won.complement());
-                winners.push((entry.author(), won));
+        let mut winners: SmallVec<[(Author, Carried); 1]> = SmallVec::new();
+        for (columns, members) in self.sets(ignoring) {
+            let rules = book.deciding(greatest(&members));
+            if rules.folds() && members.len() > 1 {
+                continue;
+            }
+            let Some(by) = members.into_iter().max_by_key(|by| book.rank(rules, *by)) else {
+                continue;
+            };
+            match winners.iter_mut().find(|(author, _)| same_txn(*author, by)) {
+                Some((_, carried)) => *carried = carried.or(&columns),
+                None => winners.push((by, columns)),
             }
         }
         Target::Live(winners)
+    }
+
+    /// Columns that a function makes of the rows that several writes left, each with those, in the order of their time.
+    pub(crate) fn folds(&self, book: &Book<'_>, ignoring: Option<Author>) -> Folds {
+        let mut folds = Folds::new();
+        for (columns, mut members) in self.sets(ignoring) {
+            if members.len() < 2 || !book.deciding(greatest(&members)).folds() {
+                continue;
+            }
+            members.sort_unstable_by_key(|a| (a.hlc, book.origin(a.origin), a.lsn));
+            match folds.iter_mut().find(|(others, _)| *others == members) {
+                Some((_, carried)) => *carried = carried.or(&columns),
+                None => folds.push((members, columns)),
+            }
+        }
+        folds
+    }
+
+    /// The writes that carry a column, for each set of columns that the same ones carry.
+    fn sets(&self, ignoring: Option<Author>) -> SmallVec<[(Carried, SmallVec<[Author; 4]>); 2]> {
+        let carrying: SmallVec<[(Author, Carried); 4]> = self
+            .but(ignoring)
+            .filter(|e| !e.carries_nothing())
+            .map(|e| (e.author(), e.carried()))
+            .collect();
+        // Columns that are named somewhere, one by one; all others are carried by the same writes.
+        let mut named: SmallVec<[ColumnId; 4]> = carrying.iter().flat_map(|(_, c)| c.named().iter()).collect();
+        named.sort_unstable();
+        named.dedup();
+        let members = |carries: &dyn Fn(&Carried) -> bool| {
+            let members = carrying.iter().filter(|(_, carried)| carries(carried));
+            members.map(|(by, _)| *by).collect::<SmallVec<[Author; 4]>>()
+        };
+        let rest = Carried::AllBut(named.iter().copied().collect());
+        let mut sets = SmallVec::new();
+        sets.push((rest, members(&|carried| matches!(carried, Carried::AllBut(_)))));
+        for column in named {
+            let set = Carried::Only([column].into_iter().collect());
+            sets.push((set, members(&|carried| carried.contains(column))));
+        }
+        sets
+    }
+
+    /// The columns that are sums, as far as the register knows: something was added to them, and the policy of the greatest
+    /// epoch of those that added to them or carry them says so.
+    pub(crate) fn counters(&self, book: &Book<'_>, ignoring: Option<Author>) -> ColumnSet {
+        let is_counter = |column: &ColumnId| {
+            let of_it = |e: &&Entry| e.adds() || e.carried().contains(*column);
+            let rules = book.deciding(greatest_epoch(self.but(ignoring).filter(of_it)));
+            rules.counters.contains(*column)
+        };
+        added_to(self.but(ignoring), book).iter().filter(is_counter).collect()
+    }
+
+    /// Whether a write that lost may win again, so that what it wrote does not stand in the row: under every order but that
+    /// of time, when one that it lost to is overruled; and where writes of several policies meet.
+    pub(crate) fn may_return(&self, book: &Book<'_>) -> bool {
+        let epochs = || self.entries.iter().map(|e| e.author().epoch);
+        let (Some(first), Some(last)) = (epochs().min(), epochs().max()) else {
+            return false;
+        };
+        !book.deciding(last).keeps_winners() || book.changed_between(first, last)
+    }
+
+    /// Two writes that a person has to decide between.
+    pub(crate) fn undecided(&self, book: &Book<'_>) -> Option<(Author, Author)> {
+        if self.rules(book).policy != Policy::Error {
+            return None;
+        }
+        let with_a_say = self.entries.iter().filter(|e| e.existence != Existence::Overruled);
+        let dead = with_a_say.clone().all(|e| e.existence == Existence::Dead);
+        let say: SmallVec<[Author; 4]> = with_a_say.map(Entry::author).collect();
+        let sets = self.sets(None).into_iter().map(|(_, members)| members);
+        let waits = |set: &SmallVec<[Author; 4]>| set.len() > 1 && book.deciding(greatest(set)).policy == Policy::Error;
+        let set = sets.chain((!dead).then_some(say)).find(waits)?;
+        Some((set[set.len() - 1], set[0]))
+    }
+
+    /// A write of a row that lives that a delete of this epoch had not seen, where a person has to decide between the two.
+    pub(crate) fn stands_against(&self, epoch: Epoch, book: &Book<'_>, saw: impl Fn(Author) -> bool) -> Option<Author> {
+        let living = self.entries.iter().filter(|e| e.existence == Existence::Live);
+        let mut unseen = living.map(Entry::author).filter(|author| !saw(*author));
+        unseen.find(|author| book.deciding(author.epoch.max(epoch)).policy == Policy::Error)
+    }
+
+    /// The writes that are known.
+    pub(crate) fn authors(&self) -> impl Iterator<Item = Author> + '_ {
+        self.entries.iter().map(Entry::author)
+    }
+
+    /// The writes that added to counters.
+    pub(crate) fn adding(&self, ignoring: Option<Author>) -> impl Iterator<Item = Author> + '_ {
+        self.but(ignoring).filter(|e| e.adds()).map(Entry::author)
+    }
+
+    /// The writes that say what counters were of a row that is not there: a delete, which found it, or the write that brings
+    /// it back. The first that says something counts.
+    pub(crate) fn before(&self, book: &Book<'_>) -> SmallVec<[Author; 2]> {
+        let dead = self.entries.iter().filter(|e| e.existence == Existence::Dead);
+        let mut before: SmallVec<[Author; 2]> = dead.map(Entry::author).collect();
+        before.sort_unstable_by_key(|a| std::cmp::Reverse(book.rank(&Rules::default(), *a)));
+        before.extend(self.decisive(book, None));
+        before
     }
 
     /// Lowers, for each origin, the first of its writes that is known here.
@@ -228,9 +366,9 @@ impl Register {
         }
     }
 
-    /// Drops what is stable, but keeps a stable write while an unstable one is left that it outranks (alone, that one
-    /// would seem to have won), or an unstable delete above it (a concurrent update may bring its values back).
-    pub(crate) fn prune<R: Ord>(&mut self, rank: impl Fn(OriginIndex) -> R, stable: impl Fn(Author) -> bool) {
+    /// Drops what is stable, as [`Self::drop_stable`] does, but nothing under an unstable delete: a concurrent update may
+    /// bring the values below it back.
+    pub(crate) fn prune(&mut self, book: &Book<'_>, stable: impl Fn(Author) -> bool) {
         if self
             .entries
             .iter()
@@ -238,26 +376,58 @@ impl Register {
         {
             return;
         }
-        self.drop_stable(rank, stable);
+        self.drop_stable(book, stable);
     }
 
-    /// As [`Self::prune`], also under an unstable delete: what a concurrent update that brings the row back does not carry
-    /// is asked of its node then.
-    pub(crate) fn drop_stable<R: Ord>(&mut self, rank: impl Fn(OriginIndex) -> R, stable: impl Fn(Author) -> bool) {
-        let order = |a: Author| (a.hlc, rank(a.origin), a.lsn);
-        let Some(lowest) = self
-            .entries
-            .iter()
-            .map(|e| e.author())
-            .filter(|a| !stable(*a))
-            .min_by_key(|a| order(*a))
-        else {
+    /// Drops what is stable and stands in no set with what is not: writes that did not see each other are decided together,
+    /// and stay together until all of them are stable. What a write added is kept while one is left that it may be added to.
+    pub(crate) fn drop_stable(&mut self, book: &Book<'_>, stable: impl Fn(Author) -> bool) {
+        let mut kept: SmallVec<[bool; 8]> = self.entries.iter().map(|e| !stable(e.author())).collect();
+        if !kept.contains(&true) {
             self.entries.clear();
             return;
+        }
+        while let Some(at) = (0..kept.len()).find(|at| !kept[*at] && self.meets_kept(*at, &kept)) {
+            kept[at] = true;
+        }
+        let counters = added_to(self.entries.iter(), book);
+        let is_base = |e: &Entry| {
+            let says = e.existence == Existence::Dead || counters.iter().any(|c| e.carried().contains(c));
+            !counters.is_empty() && says
         };
-        self.entries
-            .retain(|e| !stable(e.author()) || order(e.author()) > order(lowest));
+        let base_kept = self.entries.iter().zip(&kept).any(|(e, kept)| *kept && is_base(e));
+        let mut at = 0;
+        self.entries.retain(|e| {
+            at += 1;
+            kept[at - 1] || (base_kept && e.adds())
+        });
     }
+
+    /// Whether one that is kept stands in a set with this one.
+    fn meets_kept(&self, at: usize, kept: &[bool]) -> bool {
+        let (one, carried) = (&self.entries[at], self.entries[at].carried());
+        let meets = |other: &Entry| {
+            let both_say = one.existence != Existence::Overruled && other.existence != Existence::Overruled;
+            both_say || !carried.and(&other.carried()).is_none()
+        };
+        self.entries.iter().zip(kept).any(|(other, kept)| *kept && meets(other))
+    }
+}
+
+/// The columns that something was added to.
+fn added_to<'a>(entries: impl Iterator<Item = &'a Entry>, book: &Book<'_>) -> ColumnSet {
+    let adding = entries.filter(|e| e.adds());
+    adding.fold(ColumnSet::new(), |columns, e| {
+        columns.union(&book.at(e.author().epoch).counters)
+    })
+}
+
+fn greatest(authors: &[Author]) -> Epoch {
+    authors.iter().map(|a| a.epoch).max().unwrap_or_default()
+}
+
+fn greatest_epoch<'a>(entries: impl Iterator<Item = &'a Entry>) -> Epoch {
+    entries.map(|e| e.author().epoch).max().unwrap_or_default()
 }
 
 fn same_txn(a: Author, b: Author) -> bool {

@@ -1,13 +1,15 @@
 //! The registers of all rows written in the unstable window.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
 
-use synapse_engine_identity::{Context, KeyHash, Origin, RowId, Stamp, TableId, TxnId, WriteOp};
+use synapse_engine_identity::{ColumnSet, Context, KeyHash, Origin, RowId, Stamp, TableId, TxnId, WriteOp};
 use synapse_wal_types::Lsn;
 
 use crate::conflict::{Met, Outcome, Standing};
-use crate::register::{Author, OriginIndex, Register, Target};
+use crate::register::{Author, Carried, Folds, OriginIndex, Register, Target};
 use crate::row_hash::RowMap;
+use crate::rules::{Book, Policies, Rules};
 
 /// Rows that go to the overflow at once: what it writes while everybody waits, about 3 MiB.
 const EVICTED_MAX: usize = 65_536;
@@ -55,6 +57,15 @@ impl Truncates {
     }
 }
 
+/// What had been dropped of registers that are made anew.
+#[derive(Debug)]
+enum Dropped {
+    /// They are being made: all of a row's writes have to be known first.
+    Later(Context),
+    /// It is dropped of those in memory, and of those in the overflow when they come back.
+    OfOverflow(Context),
+}
+
 /// All registers, with a bounded number of them in memory.
 #[derive(Debug)]
 pub struct Registers<O> {
@@ -65,6 +76,7 @@ pub struct Registers<O> {
     order: VecDeque<RowId>,
     limit: usize,
     truncates: BTreeMap<TableId, Truncates>,
+    policies: Policies,
     overflow: O,
     /// The latest write of each origin that went to the overflow; empty when nothing is there.
     overflowed: BTreeMap<OriginIndex, Lsn>,
@@ -75,12 +87,12 @@ pub struct Registers<O> {
     /// Registers as they would be without the transaction that is being decided: it may be rolled back. `None` when
     /// there are too many.
     without: Option<RowMap<Register>>,
-    /// While registers are made anew: what had been dropped of those that were.
-    dropped: Option<Context>,
+    /// What had been dropped of the registers that were before the start.
+    dropped: Option<Dropped>,
 }
 
 /// Whether a write can be applied without looking further.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
     /// It saw every write known here: it is applied as it is, guarded against those that are not known yet.
     Plain,
@@ -88,6 +100,51 @@ pub enum Verdict {
     Lost(Met),
     /// Some write known here was not seen by it: the row is resolved through the exact path.
     Contested(Met),
+}
+
+/// What the counters of a row are made of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Counted {
+    /// The columns that are sums.
+    pub columns: ColumnSet,
+    /// The transactions that added to them and are not stable.
+    pub adding: Vec<TxnId>,
+    /// Transactions that say what they were where the row is not there: a delete, which found it, or the write that brings
+    /// it back. The first that says something counts.
+    pub before: Vec<TxnId>,
+}
+
+/// What a row is to be, and who decides whether it exists.
+#[derive(Debug)]
+struct Stands {
+    target: Target,
+    by: Option<Author>,
+    /// The columns that are sums, and what was added to them.
+    counters: (ColumnSet, Vec<Author>),
+    folds: Folds,
+}
+
+impl Stands {
+    /// Nothing is made of a row that does not live.
+    fn of_a_row_that(self, lives: bool) -> Self {
+        let (counters, folds) = match lives {
+            true => (self.counters, self.folds),
+            false => Default::default(),
+        };
+        Stands {
+            counters,
+            folds,
+            ..self
+        }
+    }
+
+    fn is(&self, other: &Stands) -> bool {
+        self.target == other.target && self.counters == other.counters && self.folds == other.folds
+    }
+
+    fn is_made(&self) -> bool {
+        !self.counters.0.is_empty() || !self.folds.is_empty()
+    }
 }
 
 impl<O: Overflow> Registers<O> {
@@ -101,6 +158,7 @@ impl<O: Overflow> Registers<O> {
             order: VecDeque::new(),
             limit: limit.max(1),
             truncates: BTreeMap::new(),
+            policies: Policies::default(),
             overflow,
             overflowed: BTreeMap::new(),
             overflowed_from: BTreeMap::new(),
@@ -113,7 +171,7 @@ impl<O: Overflow> Registers<O> {
     /// From here to [`Self::drop_again`] registers are made anew, of writes in the order of their time; `dropped` is what was
     /// dropped before.
     pub(crate) fn make_anew(&mut self, dropped: Context) {
-        self.dropped = Some(dropped);
+        self.dropped = Some(Dropped::Later(dropped));
     }
 
     /// Rows in memory.
@@ -157,18 +215,48 @@ impl<O: Overflow> Registers<O> {
             hlc: stamp.hlc,
             origin: self.index(stamp.txn.origin),
             lsn: stamp.txn.lsn,
+            epoch: stamp.epoch,
         }
+    }
+
+    /// What is known of policies.
+    #[must_use]
+    pub const fn policies(&self) -> &Policies {
+        &self.policies
+    }
+
+    /// What is known of policies, to learn more.
+    pub const fn policies_mut(&mut self) -> &mut Policies {
+        &mut self.policies
+    }
+
+    /// The rules by which `row` is decided as far as it is known.
+    pub fn rules(&mut self, row: RowId) -> Arc<Rules> {
+        let register = self.take(row);
+        let rules = Arc::clone(register.rules(&self.book(row.table)));
+        self.keep(row, register);
+        rules
+    }
+
+    fn book(&self, table: TableId) -> Book<'_> {
+        self.policies.book(table, &self.origins)
+    }
+
+    /// A write as registers note it.
+    fn noted(&self, stamp: &Stamp, table: TableId, op: &WriteOp) -> (WriteOp, bool) {
+        self.policies.at(table, stamp.epoch).noted(op)
     }
 
     /// Takes note of a write, without asking what becomes of it: local writes, and those read back from journals.
     pub fn note(&mut self, stamp: &Stamp, row: RowId, op: &WriteOp) {
         let author = self.author(stamp);
+        let (op, adds) = self.noted(stamp, row.table, op);
         let mut register = self.take(row);
-        register.observe(author, op, self.saw(stamp));
+        register.observe(author, (&op, adds), self.saw(stamp));
         self.keep(row, register);
         if let Some(mut without) = self.without.as_mut().and_then(|rows| rows.remove(&row)) {
             merge_truncates(&mut without, self.truncates.get(&row.table), &self.origins);
-            without.observe(author, op, self.saw(stamp));
+            without.observe(author, (&op, adds), self.saw(stamp));
             self.keep_without(row, &without);
         }
     }
@@ -202,50 +290,58 @@ impl<O: Overflow> Registers<O> {
     /// Takes note of an incoming write and says what becomes of it.
     pub fn decide(&mut self, stamp: &Stamp, row: RowId, op: &WriteOp) -> Verdict {
         let author = self.author(stamp);
+        let (op, adds) = self.noted(stamp, row.table, op);
         let mut register = self.take(row);
         self.keep_without(row, &register);
         let verdict = if register.contested(author, self.saw(stamp)) {
-            let before = register.target(|o| self.origin(o), Some(author));
-            let stood = register.decisive(|o| self.origin(o), Some(author));
-            register.observe(author, op, self.saw(stamp));
-            let after = register.target(|o| self.origin(o), None);
-            let met = self.met(
-                author,
-                (&before, stood),
-                (&after, register.decisive(|o| self.origin(o), None)),
-            );
+            let before = self.stands(&register, row.table, Some(author));
+            register.observe(author, (&op, adds), self.saw(stamp));
+            let met = self.met(&register, row.table, author, &before);
             match met.outcome {
                 Outcome::Local => Verdict::Lost(met),
                 Outcome::Remote | Outcome::Both => Verdict::Contested(met),
             }
         } else {
-            register.observe(author, op, self.saw(stamp));
+            register.observe(author, (&op, adds), self.saw(stamp));
             Verdict::Plain
         };
         self.keep(row, register);
         verdict
     }
 
-    /// What `author` met: what the row was to be, who decided that, and the same with its write.
-    fn met(&self, author: Author, before: (&Target, Option<Author>), after: (&Target, Option<Author>)) -> Met {
-        let outcome = match after.0 {
-            same if same == before.0 => Outcome::Local,
-            Target::Live(winners) if winners.iter().any(|(by, _)| *by != author) => Outcome::Both,
+    /// What the row is to be.
+    fn stands(&self, register: &Register, table: TableId, ignoring: Option<Author>) -> Stands {
+        let book = self.book(table);
+        let target = register.target(&book, ignoring);
+        let lives = matches!(target, Target::Live(_));
+        Stands {
+            by: register.decisive(&book, ignoring),
+            counters: (register.counters(&book, ignoring), register.adding(ignoring).collect()),
+            folds: register.folds(&book, ignoring),
+            target,
+        }
+        .of_a_row_that(lives)
+    }
+
+    /// What `author` met, now that its write is noted: `before` is how the row stood.
+    fn met(&self, register: &Register, table: TableId, author: Author, before: &Stands) -> Met {
+        let after = self.stands(register, table, None);
+        let outcome = match &after.target {
+            _ if after.is(before) => Outcome::Local,
+            Target::Live(winners) if after.is_made() || winners.iter().any(|(by, _)| *by != author) => Outcome::Both,
             Target::Live(_) | Target::Dead | Target::Untouched => Outcome::Remote,
         };
         // What is contested stands in the register; where only values were left of it, by nobody's word but the write's own.
-        let stood = before.1.or(after.1).unwrap_or(author);
+        let stood = before.by.or(after.by).unwrap_or(author);
         Met {
-            standing: match before.0 {
+            standing: match before.target {
                 Target::Dead => Standing::Dead,
                 Target::Live(_) | Target::Untouched => Standing::Live,
             },
-            by: TxnId {
-                origin: self.origin(stood.origin),
-                lsn: stood.lsn,
-            },
+            by: self.txn(stood),
             hlc: stood.hlc,
             outcome,
+            rules: Arc::clone(register.rules(&self.book(table))),
         }
     }
 
@@ -254,6 +350,7 @@ impl<O: Overflow> Registers<O> {
     /// exact path, and else it stands as it was copied.
     pub fn decide_copied(&mut self, stamp: &Stamp, row: RowId, op: &WriteOp, copy: &Context) -> bool {
         let author = self.author(stamp);
+        let (op, adds) = self.noted(stamp, row.table, op);
         let mut register = self.take(row);
         self.keep_without(row, &register);
         let copied = |author: Author| {
@@ -263,7 +360,7 @@ impl<O: Overflow> Registers<O> {
             })
         };
         let contested = register.contested_beside(author, self.saw(stamp), copied);
-        register.observe(author, op, self.saw(stamp));
+        register.observe(author, (&op, adds), self.saw(stamp));
         self.keep(row, register);
         contested
     }
@@ -271,9 +368,67 @@ impl<O: Overflow> Registers<O> {
     /// What `row` should be.
     pub fn target(&mut self, row: RowId) -> Target {
         let register = self.take(row);
-        let target = register.target(|o| self.origin(o), None);
+        let target = register.target(&self.book(row.table), None);
         self.keep(row, register);
         target
+    }
+
+    /// Columns of `row` that a function makes of the rows that several transactions left, each with those, in the order of
+    /// their time.
+    pub fn folds(&mut self, row: RowId) -> Vec<(Vec<TxnId>, Carried)> {
+        let register = self.take(row);
+        let folds = register.folds(&self.book(row.table), None);
+        self.keep(row, register);
+        let named = |members: smallvec::SmallVec<[Author; 4]>| members.into_iter().map(|a| self.txn(a)).collect();
+        folds
+            .into_iter()
+            .map(|(members, columns)| (named(members), columns))
+            .collect()
+    }
+
+    /// What the counters of `row` are made of.
+    pub fn counted(&mut self, row: RowId) -> Counted {
+        let register = self.take(row);
+        let book = self.book(row.table);
+        let counted = Counted {
+            columns: register.counters(&book, None),
+            adding: register.adding(None).map(|author| self.txn(author)).collect(),
+            before: register.before(&book).into_iter().map(|a| self.txn(a)).collect(),
+        };
+        self.keep(row, register);
+        counted
+    }
+
+    /// Whether what others won of `row` may not stand in it.
+    pub fn may_return(&mut self, row: RowId) -> bool {
+        let register = self.take(row);
+        let may_return = register.may_return(&self.book(row.table));
+        self.keep(row, register);
+        may_return
+    }
+
+    /// Two transactions that wrote `row` and that a person has to decide between, the one that was noted later first.
+    pub fn undecided(&mut self, row: RowId) -> Option<(TxnId, TxnId)> {
+        let register = self.take(row);
+        let undecided = register.undecided(&self.book(row.table));
+        self.keep(row, register);
+        undecided.map(|(later, earlier)| (self.txn(later), self.txn(earlier)))
+    }
+
+    /// The transactions whose writes of `row` are known, the latest first.
+    pub fn known(&mut self, row: RowId) -> Vec<TxnId> {
+        let register = self.take(row);
+        let mut authors: Vec<Author> = register.authors().collect();
+        self.keep(row, register);
+        authors.sort_unstable_by_key(|a| std::cmp::Reverse((a.hlc, self.origin(a.origin), a.lsn)));
+        authors.into_iter().map(|author| self.txn(author)).collect()
+    }
+
+    fn txn(&self, author: Author) -> TxnId {
+        TxnId {
+            origin: self.origin(author.origin),
+            lsn: author.lsn,
+        }
     }
 
     /// Whether this node's own transactions in (`after`, `up_to`] wrote `row`.
@@ -295,23 +450,44 @@ impl<O: Overflow> Registers<O> {
 
     /// Rows of `table` that live although `table` was truncated: written by someone who did not see it, or after it.
     pub fn survivors(&mut self, table: TableId) -> Vec<RowId> {
+        let mut rows = self.rows_of(table);
+        rows.retain(|row| matches!(self.target(*row), Target::Live(_)));
+        rows
+    }
+
+    /// A row that stands against a TRUNCATE of `table`, and who wrote it, where a person has to decide between the two.
+    pub fn undecided_truncate(&mut self, stamp: &Stamp, table: TableId) -> Option<(RowId, TxnId)> {
+        if !self.policies.may_ask(table) {
+            return None;
+        }
+        self.rows_of(table).into_iter().find_map(|row| {
+            let register = self.take(row);
+            let against = register.stands_against(stamp.epoch, &self.book(table), self.saw(stamp));
+            self.keep(row, register);
+            Some((row, self.txn(against?)))
+        })
+    }
+
+    fn rows_of(&mut self, table: TableId) -> Vec<RowId> {
         let mut rows: Vec<RowId> = self.rows.keys().copied().filter(|row| row.table == table).collect();
         if !self.overflowed.is_empty() {
             rows.extend(self.overflow.rows_of(table));
         }
         rows.sort_unstable();
         rows.dedup();
-        rows.retain(|row| matches!(self.target(*row), Target::Live(_)));
         rows
     }
 
     /// Registers are made anew: what was dropped before is dropped again. Other origins' writes that replaced some of it may
-    /// not have been read again, so none of it stands by itself. Registers in the overflow lost it on their way there.
+    /// not have been read again, so none of it stands by itself.
     pub(crate) fn drop_again(&mut self) {
-        let Some(dropped) = self.dropped.take() else { return };
-        for register in self.rows.values_mut() {
-            drop_from(register, &dropped, &self.origins);
+        let Some(Dropped::Later(dropped)) = self.dropped.take() else {
+            return;
+        };
+        for (row, register) in &mut self.rows {
+            drop_from(register, &dropped, &self.policies.book(row.table, &self.origins));
         }
+        self.dropped = Some(Dropped::OfOverflow(dropped));
     }
 
     /// Drops what every member has applied, where nothing unstable is left that it still decides over.
@@ -324,16 +500,18 @@ impl<O: Overflow> Registers<O> {
             .all(|(origin, lsn)| stable(origins[usize::from(origin.0)], *lsn))
         {
             self.overflow.clear();
+            self.dropped
+                .take_if(|dropped| matches!(dropped, Dropped::OfOverflow(_)));
             self.overflowed.clear();
             self.overflowed_from.clear();
         }
         // A row of the overflow stays shadowed by its newer register in memory, also by an empty one.
         let keep_empty = !self.overflowed.is_empty();
-        let truncates = &self.truncates;
+        let (truncates, policies) = (&self.truncates, &self.policies);
         let mut needed = BTreeMap::new();
         self.rows.retain(|row, register| {
             merge_truncates(register, truncates.get(&row.table), &origins);
-            register.prune(|o| origins[usize::from(o.0)], is_stable);
+            register.prune(&policies.book(row.table, &origins), is_stable);
             register.lowest_authors(&mut needed);
             keep_empty || !register.is_empty()
         });
@@ -373,9 +551,17 @@ impl<O: Overflow> Registers<O> {
         let mut register = match self.rows.get_mut(&row) {
             Some(register) => std::mem::take(register),
             None if self.overflowed.is_empty() => Register::default(),
-            None => self.overflow.get(row).unwrap_or_default(),
+            None => self.of_overflow(row),
         };
         merge_truncates(&mut register, self.truncates.get(&row.table), &self.origins);
+        register
+    }
+
+    fn of_overflow(&mut self, row: RowId) -> Register {
+        let mut register = self.overflow.get(row).unwrap_or_default();
+        if let Some(Dropped::OfOverflow(dropped)) = &self.dropped {
+            drop_from(&mut register, dropped, &self.policies.book(row.table, &self.origins));
+        }
         register
     }
 
@@ -400,11 +586,7 @@ impl<O: Overflow> Registers<O> {
         let mut evicted = Vec::with_capacity(self.rows.len().saturating_sub(stay));
         while self.rows.len() > stay {
             let row = self.order.pop_front().expect("every row in memory stands in the order");
-            let mut register = self.rows.remove(&row).expect("every row of the order is in memory");
-            if let Some(dropped) = &self.dropped {
-                // What is read after it is later, and keeps nothing of it.
-                drop_from(&mut register, dropped, &self.origins);
-            }
+            let register = self.rows.remove(&row).expect("every row of the order is in memory");
             for Author { origin, lsn, .. } in register.entries.iter().map(|e| e.author()) {
                 let high = self.overflowed.entry(origin).or_default();
                 *high = lsn.max(*high);
@@ -416,15 +598,14 @@ impl<O: Overflow> Registers<O> {
     }
 }
 
-fn drop_from(register: &mut Register, dropped: &Context, origins: &[Origin]) {
-    let origin = |index: OriginIndex| origins[usize::from(index.0)];
-    register.drop_stable(origin, |author| author.lsn <= dropped.get(origin(author.origin)));
+fn drop_from(register: &mut Register, dropped: &Context, book: &Book<'_>) {
+    register.drop_stable(book, |author| author.lsn <= dropped.get(book.origin(author.origin)));
 }
 
 fn merge_truncates(register: &mut Register, truncates: Option<&Truncates>, origins: &[Origin]) {
     let Some(truncates) = truncates else { return };
     for truncate in truncates.after(register.truncates) {
-        register.observe(truncate.author, &WriteOp::Delete, |author| {
+        register.observe(truncate.author, (&WriteOp::Delete, false), |author| {
             let txn = TxnId {
                 origin: origins[usize::from(author.origin.0)],
                 lsn: author.lsn,

@@ -1,4 +1,4 @@
--- What a node keeps in its own database. None of it is replicated: capture leaves the schema out by name.
+-- What a node keeps in its own database. None of it but the policies is replicated: capture leaves the schema out by name.
 CREATE SCHEMA IF NOT EXISTS synapse;
 COMMENT ON SCHEMA synapse IS 'SynapseDB: the state of this node; removed by synapsectl node detach';
 
@@ -22,6 +22,16 @@ CREATE TABLE IF NOT EXISTS synapse.skipped (
     changes    jsonb       NOT NULL,
     skipped_at timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (origin, lsn)
+);
+
+-- How conflicts are decided: what a table's policy is from an epoch on. The node whose name is first writes it, and all
+-- replicate it, so that an epoch means the same everywhere.
+CREATE TABLE IF NOT EXISTS synapse.policies (
+    epoch       integer     PRIMARY KEY,
+    schema_name text        NOT NULL,
+    table_name  text        NOT NULL,
+    policy      text        NOT NULL,
+    set_at      timestamptz NOT NULL DEFAULT now()
 );
 
 -- Replica identities that we changed: what the table had, and what we gave it.

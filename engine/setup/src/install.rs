@@ -101,8 +101,8 @@ struct Standing {
     /// The schema holds something, and not our tables.
     foreign: bool,
     ours: bool,
-    /// A database that an earlier version was installed in lacks it.
-    conflict_log: bool,
+    /// The tables of conflicts: a database that an earlier version was installed in lacks them.
+    conflicts: bool,
     event_trigger: bool,
     publication: bool,
 }
@@ -117,7 +117,7 @@ impl Standing {
                                  WHERE n.nspname = 'synapse'), \
                         EXISTS (SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
                                  WHERE n.nspname = 'synapse' AND c.relname = 'identities'), \
-                        to_regclass('synapse.conflict_log') IS NOT NULL, \
+                        to_regclass('synapse.conflict_log') IS NOT NULL AND to_regclass('synapse.policies') IS NOT NULL, \
                         EXISTS (SELECT FROM pg_event_trigger WHERE evtname = 'synapse'), \
                         EXISTS (SELECT FROM pg_publication WHERE pubname = 'synapse' AND puballtables)",
                 &[],
@@ -131,7 +131,7 @@ impl Standing {
             schema: row.get(2),
             foreign: row.get::<_, bool>(3) && !ours,
             ours,
-            conflict_log: row.get(5),
+            conflicts: row.get(5),
             event_trigger: row.get(6),
             publication: row.get(7),
         })
@@ -160,7 +160,10 @@ impl Standing {
     fn require_all(&self) -> Result<()> {
         let parts = [
             (self.schema && self.ours, "schema synapse"),
-            (self.conflict_log || !self.ours, "table synapse.conflict_log"),
+            (
+                self.conflicts || !self.ours,
+                "tables synapse.conflict_log and synapse.policies",
+            ),
             (self.event_trigger, "event trigger synapse"),
             (self.publication, "publication synapse"),
         ];

@@ -53,6 +53,8 @@ pub use wanted::{InvalidShare, Share, Wanted};
 
 /// The schema in which a node keeps its own state; never replicated.
 pub const SCHEMA: &str = "synapse";
+/// The table of conflict policies in it: the only one of ours that is replicated.
+pub const POLICIES: &str = "policies";
 /// The name of the publication.
 pub const PUBLICATION: &str = "synapse";
 /// The name of the event trigger.

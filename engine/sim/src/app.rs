@@ -2,7 +2,8 @@
 
 use std::collections::VecDeque;
 
-use crate::postgres::{Durability, OnConflict, SessionId, Statement, Table, Target};
+use crate::policies::{ERROR, TABLES, codes};
+use crate::postgres::{Durability, OnConflict, Row, SessionId, Statement, Table, Target};
 use crate::rng::Rng;
 
 /// Transactions without a statement by which an application waits.
@@ -49,16 +50,37 @@ impl Writer {
         script
     }
 
+    /// A person at n1 sets a table's policy; `asked` about conflicts over one, another than to be asked.
+    pub(crate) fn policy(&self, epoch: u64, asked: Option<Table>, rng: &mut Rng) -> VecDeque<Statement> {
+        let table = asked.unwrap_or_else(|| TABLES[rng.index(TABLES.len())]);
+        let code = match asked {
+            None if rng.one_in(8) => ERROR,
+            None | Some(_) => rng.below(codes(table)),
+        };
+        let rows = vec![vec![Some(epoch), Some(table.index() as u64), Some(code)]];
+        let insert = Statement::Insert {
+            table: Table::Policies,
+            rows,
+            on_conflict: OnConflict::Nothing,
+        };
+        VecDeque::from([Statement::Begin, insert, Statement::Commit(Durability::Flushed)])
+    }
+
     /// A delete of a row with a TOAST value, or an update that leaves that value alone and may outlive the delete: the
     /// same row for everyone who comes out of the same lull.
     pub(crate) fn duel(&self, lull: u64, rng: &mut Rng, fresh: &mut u64) -> VecDeque<Statement> {
-        let (table, key, guard) = (Table::Toast, 1 + lull % self.keys, None);
+        let table = if lull.is_multiple_of(4) {
+            Table::Toast
+        } else {
+            Table::Full
+        };
+        let (key, guard) = (1 + lull % self.keys, None);
         let strike = if rng.one_in(2) {
             let keys = vec![key];
             Statement::Delete { table, keys, guard }
         } else {
             let set = vec![(1, Some(value(fresh)))];
-            let targets = vec![Target { key, set }];
+            let targets = vec![Target::new(key, set)];
             Statement::Update { table, targets, guard }
         };
         let commit = Statement::Commit(match rng.one_in(2) {
@@ -94,10 +116,11 @@ impl Writer {
     }
 
     fn statement(&self, rng: &mut Rng, fresh: &mut u64, script: &mut VecDeque<Statement>) {
-        let table = match rng.below(10) {
+        let table = match rng.below(13) {
             0..=4 => Table::Plain,
             5..=7 => Table::Toast,
-            8 => Table::Unique,
+            8..=10 => Table::Full,
+            11 => Table::Unique,
             _ => Table::Keyless,
         };
         if table == Table::Keyless {
@@ -146,8 +169,7 @@ impl Writer {
         let mut keys: Vec<u64> = (0..rng.between(1, 3)).map(|_| self.key(table, rng)).collect();
         keys.sort_unstable();
         keys.dedup();
-        let row = |key: u64| vec![Some(key), Some(value(fresh)), Some(value(fresh))];
-        let rows = keys.into_iter().map(row).collect();
+        let rows = keys.into_iter().map(|key| new_row(table, key, rng, fresh)).collect();
         let on_conflict = if rng.percent(80) {
             OnConflict::Nothing
         } else {
@@ -168,10 +190,20 @@ impl Writer {
         let mut targets = Vec::new();
         for _ in 0..rng.between(1, 3) {
             let key = self.key(table, rng);
-            let column = if rng.percent(70) { 1 } else { 2 };
-            let set = vec![(column, Some(value(fresh)))];
+            let mut target = Target::new(key, Vec::new());
+            if table == Table::Full && rng.one_in(2) {
+                target.add = Some((Table::COUNTER, 1 + rng.below(9)));
+            }
+            if target.add.is_none() || rng.one_in(3) {
+                let column = match rng.below(10) {
+                    0..=6 => 1,
+                    7 if table == Table::Full => 3,
+                    _ => 2,
+                };
+                target.set.push((column, Some(value(fresh))));
+            }
             if !targets.iter().any(|t: &Target| t.key == key) {
-                targets.push(Target { key, set });
+                targets.push(target);
             }
         }
         script.push_back(Statement::Update {
@@ -186,10 +218,7 @@ impl Writer {
         let (one, other) = (self.own_key(rng, 0), self.own_key(rng, 1));
         let (a, b, spare) = (value(fresh), value(fresh), value(fresh));
         let mut set = |key: u64, u: u64| {
-            let targets = vec![Target {
-                key,
-                set: vec![(1, Some(u))],
-            }];
+            let targets = vec![Target::new(key, vec![(1, Some(u))])];
             script.push_back(Statement::Update {
                 table: Table::Unique,
                 targets,
@@ -214,7 +243,7 @@ impl Writer {
             set.push((2, Some(value(fresh))));
         }
         set.push((0, Some(to)));
-        let targets = vec![Target { key: from, set }];
+        let targets = vec![Target::new(from, set)];
         script.push_back(Statement::Update {
             table,
             targets,
@@ -229,7 +258,7 @@ impl Writer {
                 let nth = rng.below(2);
                 self.own_key(rng, nth)
             }
-            Table::Plain | Table::Toast | Table::Keyless => 1 + rng.below(self.keys),
+            Table::Plain | Table::Toast | Table::Keyless | Table::Full | Table::Policies => 1 + rng.below(self.keys),
         }
     }
 
@@ -241,6 +270,14 @@ impl Writer {
         };
         1 + slot * self.nodes + self.node
     }
+}
+
+fn new_row(table: Table, key: u64, rng: &mut Rng, fresh: &mut u64) -> Row {
+    let mut row = vec![Some(key), Some(value(fresh)), Some(value(fresh))];
+    if table == Table::Full {
+        row.extend([Some(value(fresh)), Some(100 * rng.below(10))]);
+    }
+    row
 }
 
 fn value(fresh: &mut u64) -> u64 {

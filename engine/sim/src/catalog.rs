@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use synapse_engine_change::{Relation, Value};
+use synapse_engine_change::{Change, Relation, Value};
 use synapse_engine_identity::{ColumnId, KeyHash, RowId, TableId};
-use synapse_engine_plan::{KeyClass, TableColumn, Tables};
+use synapse_engine_plan::{KeyClass, PolicySet, TableColumn, Tables};
 
+use crate::policies;
 use crate::postgres::{Datum, Table};
 
 /// Every table that takes part.
@@ -29,6 +30,10 @@ impl Tables for Catalog {
             .find(|table| table.name == relation.name)
             .map(Arc::clone)
     }
+
+    fn policy(&self, change: &Change<'_>) -> Option<PolicySet> {
+        policies::of_change(change)
+    }
 }
 
 fn described(table: Table) -> synapse_engine_plan::Table {
@@ -49,7 +54,7 @@ fn described(table: Table) -> synapse_engine_plan::Table {
 }
 
 pub(crate) fn table_id(table: Table) -> TableId {
-    TableId(u32::try_from(table.index()).expect("there are four tables"))
+    TableId(u32::try_from(table.index()).expect("there are a few tables"))
 }
 
 pub(crate) fn table_of(id: TableId) -> Table {

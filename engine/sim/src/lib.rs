@@ -25,6 +25,7 @@ mod mutation;
 mod network;
 mod node;
 mod options;
+mod policies;
 mod postgres;
 mod rng;
 mod run;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 /// What a run is made of. Everything else follows from the seed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Options {
-    /// Nodes, 2 to 5; `None`: the seed decides, 2 or 3.
+    /// Nodes, 2 to 7; `None`: the seed decides.
     pub nodes: Option<usize>,
     /// Transactions of each node's applications.
     pub transactions: u64,
@@ -60,7 +60,7 @@ impl Options {
         };
         let some = "wants a number above 0";
         match word {
-            "--nodes" => self.nodes = usize::try_from(number(2, 5, "wants 2 to 5")?).ok(),
+            "--nodes" => self.nodes = usize::try_from(number(2, 7, "wants 2 to 7")?).ok(),
             "--transactions" => self.transactions = number(1, u64::MAX, some)?,
             "--keys" => self.keys = number(1, u64::MAX, some)?,
             "--registers" => self.registers_max = usize::try_from(number(1, u64::MAX, some)?).unwrap_or(usize::MAX),

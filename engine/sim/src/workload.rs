@@ -29,12 +29,20 @@ impl World {
             return;
         }
         if state.script.is_empty() {
-            if state.remaining == 0 {
+            let person = (node, app) == (0, 0);
+            let asked = self.asked.filter(|_| person);
+            if state.remaining == 0 && asked.is_none() {
                 return;
             }
-            state.remaining -= 1;
+            state.remaining = state.remaining.saturating_sub(1);
+            let sets_policy =
+                asked.is_some() || (person && self.policy_one_in.is_some_and(|one_in| self.rng.one_in(one_in)));
             let (lull, since) = (now / LULL_ENDS_EVERY, now % LULL_ENDS_EVERY);
-            state.script = if lull > 0 && since <= LULL_LEFT_WITHIN && self.rng.percent(75) {
+            state.script = if sets_policy {
+                self.epoch += 1;
+                self.asked = None;
+                writer.policy(self.epoch, asked, &mut self.rng)
+            } else if lull > 0 && since <= LULL_LEFT_WITHIN && self.rng.percent(75) {
                 if lull % 2 == 0 {
                     writer.duel(lull, &mut self.rng, &mut self.fresh)
                 } else {
@@ -76,6 +84,7 @@ impl World {
         self.nodes
             .iter()
             .all(|n| n.server_up && n.apps.iter().all(done) && !n.server.serves_applications())
+            && self.asked.is_none()
     }
 
     /// The end of each node's log.

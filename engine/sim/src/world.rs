@@ -11,7 +11,7 @@ use crate::laws;
 use crate::network::{Link, Message};
 use crate::node::{Daemon, Node, Owner, Question};
 use crate::options::{Options, Report};
-use crate::postgres::{Relations, Server, SessionId, SqlState, Step, Temper};
+use crate::postgres::{Relations, Server, SessionId, SqlState, Step, Table, Temper};
 use crate::rng::Rng;
 use crate::schedule::{Micros, Schedule};
 use crate::violation::{Law, Violation};
@@ -121,6 +121,15 @@ pub(crate) enum Event {
     Look,
 }
 
+/// Two or three nodes mostly, and seven at most.
+fn nodes(rng: &mut Rng) -> usize {
+    match rng.below(10) {
+        0..=2 => 2,
+        3..=7 => 3,
+        _ => 4 + rng.index(4),
+    }
+}
+
 /// Everything there is in a run.
 pub(crate) struct World {
     pub(crate) seed: u64,
@@ -134,6 +143,12 @@ pub(crate) struct World {
     pub(crate) report: Report,
     /// The last value an application wrote.
     pub(crate) fresh: u64,
+    /// The last epoch that was given to a policy.
+    pub(crate) epoch: u64,
+    /// The table of a conflict that waits for a person.
+    pub(crate) asked: Option<Table>,
+    /// Of so many transactions of n1's first application one sets a policy; `None`: none does.
+    pub(crate) policy_one_in: Option<u64>,
     /// Stamps that some node may have relied on.
     pub(crate) stamps: BTreeMap<TxnId, Stamp>,
     /// No faults and no new transactions any more.
@@ -148,7 +163,7 @@ pub(crate) struct World {
 impl World {
     pub(crate) fn new(seed: u64, options: &Options) -> Self {
         let mut rng = Rng::new(seed);
-        let count = options.nodes.unwrap_or_else(|| 2 + rng.index(2));
+        let count = options.nodes.unwrap_or_else(|| nodes(&mut rng));
         let unruly = options.faults;
         let node = |index: usize, rng: &mut Rng| {
             let skew = i64::try_from(rng.below(200_000)).expect("small") - 100_000;
@@ -194,6 +209,7 @@ impl World {
         let links = (0..count)
             .map(|_| (0..count).map(|_| link(&mut rng)).collect())
             .collect();
+        let policy_one_in = rng.percent(70).then(|| rng.between(2, 6));
         let faults_left = if unruly { rng.below(9) } else { 0 };
         World {
             seed,
@@ -206,6 +222,9 @@ impl World {
             catalog: Catalog::new(),
             report: Report::default(),
             fresh: 0,
+            epoch: 0,
+            asked: None,
+            policy_one_in,
             stamps: BTreeMap::new(),
             calm: false,
             broken: None,

@@ -16,6 +16,8 @@ const ID: ColumnId = ColumnId(0);
 
 fn exact<'a>(table: &Arc<Table>, values: &Row<'a>, write: ExactWrite) -> Exact<'a> {
     Exact {
+        every: false,
+        made: synapse_engine_plan::Made::default(),
         row: row_id(table, values),
         table: Arc::clone(table),
         values: values.clone(),

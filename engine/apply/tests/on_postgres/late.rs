@@ -61,6 +61,8 @@ impl Late {
 async fn locked<'a>(table: &Arc<Table>, row: &Row<'a>) -> (Batch<'a>, Vec<RowId>, Vec<Exact<'a>>) {
     let ids = vec![row_id(table, row)];
     let exact = Exact {
+        every: false,
+        made: synapse_engine_plan::Made::default(),
         row: ids[0],
         table: Arc::clone(table),
         values: row.clone(),

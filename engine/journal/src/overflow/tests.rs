@@ -23,9 +23,10 @@ fn register(lsn: u64) -> Register {
             hlc: Hlc(lsn),
             origin: OriginIndex(origin),
             lsn: Lsn(lsn),
+            epoch: synapse_engine_identity::Epoch::default(),
         };
         let missing = ColumnSet::new();
-        register.observe(author, &WriteOp::Update { missing }, |_| false);
+        register.observe(author, (&WriteOp::Update { missing }, false), |_| false);
     }
     register
 }

@@ -1,16 +1,18 @@
 //! The exact path: lock, barrier, resolve, write.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
-use synapse_engine_apply::{MissingValues, Scope, Transaction, Values, Written};
-use synapse_engine_identity::{Origin, RowId};
+use synapse_engine_apply::{MissingValues, Scope, Texts, Transaction, Values, Written};
+use synapse_engine_change::Value;
+use synapse_engine_identity::{ColumnId, Origin, RowId};
 use synapse_engine_plan::{Batch, Exact};
 use synapse_engine_replication::{Action, Event, Lane};
 use synapse_wal_types::Lsn;
 
 use super::failure::Failure;
 use super::log::Log;
-use super::values;
+use super::{made, values};
 use crate::lane::Applier;
 use crate::shared::lock;
 
@@ -22,6 +24,8 @@ pub(super) struct Round<'b, 'a> {
     pub(super) batch: &'b Batch<'a>,
     pub(super) span: (Origin, Lsn, Lsn),
     pub(super) scope: Scope,
+    /// Rows that dropped out of the batch's statements.
+    pub(super) dropped: HashSet<RowId>,
 }
 
 /// The rows of an exact path that begins.
@@ -85,18 +89,20 @@ impl Applier {
         let exacts: Vec<Exact<'a>> = {
             let mut kernel = lock(&self.kernel);
             let registers = kernel.registers_mut();
-            rows.iter()
-                .filter_map(|row| Exact::of(registers, round.batch, round.span, *row))
-                .collect()
+            let exact = |row: &RowId| Exact::of(registers, round.batch, round.span, *row).transpose();
+            rows.iter().filter_map(exact).collect::<Result<_, _>>()?
         };
+        let made = self.make(transaction, round, &exacts).await?;
+        let mut exacts: Vec<Exact<'_>> = exacts;
+        made::give(&mut exacts, &made);
         let missing = match transaction.write(&exacts, &Values::default(), round.scope).await {
             Err(synapse_engine_apply::Error::MissingValues { rows }) => rows,
             written => return Ok(written?),
         };
         let mut fetched = values::fetch(&self.shared, &missing).await?;
         let gone = self.fill(round, &missing, &mut fetched).await?;
-        let exacts: Vec<Exact<'a>> = exacts.into_iter().filter(|exact| !gone.contains(&exact.row)).collect();
-        Ok(transaction.write(&exacts, &fetched.values(), round.scope).await?)
+        exacts.retain(|exact| !gone.contains(&exact.row));
+        Ok(transaction.write(&exacts, &fetched.values()?, round.scope).await?)
     }
 
     /// Rows were not found that are to go. A transaction whose commit has been read may have inserted them, and not be
@@ -129,7 +135,7 @@ impl Applier {
         for lack in missing {
             let mut columns = lack.unknown.clone();
             for (txn, more) in &lack.authors {
-                if !fetched.has(*txn, lack.row) {
+                if !fetched.has(*txn, lack.row)? {
                     columns.extend(more);
                 }
             }
@@ -139,12 +145,34 @@ impl Applier {
             if columns.is_empty() {
                 continue;
             }
-            match values::ask(&self.shared, round.span.0, table, row, &columns).await? {
-                Some(texts) => fetched.fill(lack, table.columns.len(), &columns, texts),
+            let texts = match values::ask(&self.shared, round.span.0, table, row, &columns).await? {
+                Some(texts) => Some(texts),
+                None => self.found(lack.row, &columns).await?,
+            };
+            match texts {
+                Some(texts) => fetched.fill(lack.row, table.columns.len(), &columns, texts),
                 None => gone.push(lack.row),
             }
         }
         Ok(gone)
+    }
+
+    /// Values of a row as the last of its known writes found it, where whole old rows are sent. A policy that changed may
+    /// bring a row back that is nowhere any more.
+    async fn found(&self, row: RowId, columns: &[ColumnId]) -> Result<Option<Texts>, Failure> {
+        let known = lock(&self.kernel).registers_mut().known(row);
+        let mut journals = values::FromJournals::new(&self.shared);
+        for txn in known {
+            journals.want(&self.shared, txn, row).await?;
+            if let Some(found) = journals.written(txn, row)?.found {
+                let text = |id: &ColumnId| match found[usize::from(id.0)] {
+                    Value::Text(text) | Value::Binary(text) => Some(text.to_vec()),
+                    Value::Null | Value::Unchanged => None,
+                };
+                return Ok(Some(columns.iter().map(text).collect()));
+            }
+        }
+        Ok(None)
     }
 
     /// Commits a barrier of its own number, and waits until capture has read it.

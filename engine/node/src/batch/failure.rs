@@ -45,6 +45,9 @@ impl Failure {
                 synapse_engine_plan::Error::MissingTable { .. }
                 | synapse_engine_plan::Error::MissingColumn { .. }
                 | synapse_engine_plan::Error::IdentityDiffers { .. } => Remedy::Catalogue,
+                synapse_engine_plan::Error::OldRowNeeded { .. }
+                | synapse_engine_plan::Error::NoNumber { .. }
+                | synapse_engine_plan::Error::Undecided(_) => Remedy::Operator,
             },
             Failure::Apply(error) => error.remedy(),
             Failure::GaveWay | Failure::BarrierTimedOut | Failure::NotVisible | Failure::Unanswered(_) => {
@@ -91,9 +94,14 @@ impl Failure {
             Failure::Plan(error) => match error {
                 synapse_engine_plan::Error::MissingTable { schema, table, .. }
                 | synapse_engine_plan::Error::MissingColumn { schema, table, .. }
-                | synapse_engine_plan::Error::IdentityDiffers { schema, table, .. } => {
+                | synapse_engine_plan::Error::IdentityDiffers { schema, table, .. }
+                | synapse_engine_plan::Error::OldRowNeeded { schema, table, .. } => {
                     Some((schema.clone(), table.clone()))
                 }
+                synapse_engine_plan::Error::Undecided(undecided) => {
+                    Some((undecided.schema.clone(), undecided.table.clone()))
+                }
+                synapse_engine_plan::Error::NoNumber { .. } => None,
             },
             Failure::GaveWay
             | Failure::BarrierTimedOut

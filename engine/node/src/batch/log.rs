@@ -7,7 +7,7 @@ use synapse_engine_apply::{Executed, IMAGE_BYTES_MAX, Logged, LoggedConflict, Tr
 use synapse_engine_change::{Change, Value};
 use synapse_engine_identity::{RowId, TableId, WriteOp};
 use synapse_engine_plan::{Batch, Conflict, Mapping, Row, Table, writes_of};
-use synapse_engine_replication::Kind;
+use synapse_engine_replication::{Kind, Rules};
 use synapse_wal_types::Lsn;
 
 use super::failure::Failure;
@@ -167,7 +167,7 @@ fn images(batch: &Batch<'_>, txns: &[Next], conflicts: &[Conflict]) -> HashMap<u
             let Ok(mapping) = Mapping::new(relation, table) else {
                 continue;
             };
-            for write in writes_of(&mapping, &change).into_iter().flatten() {
+            for write in writes_of(&mapping, &change, &Rules::default()).into_iter().flatten() {
                 let Some(places) = open.get_mut(&(lsn, write.row)) else {
                     continue;
                 };

@@ -6,9 +6,8 @@ use std::time::Duration;
 
 use synapse_engine_apply::{MissingValues, Texts, Values};
 use synapse_engine_change::{Block, Change, Tuple, Value};
-use synapse_engine_identity::{ColumnId, Origin, RowId, TxnId};
-use synapse_engine_plan::{Batch, Mapping, Row, Step, Table, Tables, writes_of};
-use synapse_engine_replication::Target;
+use synapse_engine_identity::{ColumnId, Origin, RowId, Stamp, TxnId};
+use synapse_engine_plan::{Batch, Row, Step, Table, Written};
 use synapse_wal_types::Lsn;
 
 use super::failure::Failure;
@@ -18,6 +17,7 @@ use crate::feed::Next;
 use crate::frames::{Answer, Request};
 use crate::mend;
 use crate::shared::{NodeKernel, Shared, lock};
+use crate::tables::Directory;
 
 /// Capture closes its block as soon as nothing more is waiting; at the journal's limit it closes none.
 const JOURNAL_PATIENCE: Duration = Duration::from_secs(5);
@@ -30,78 +30,115 @@ const MEND_PATIENCE: Duration = Duration::from_secs(1);
 pub(super) enum Owned {
     Null,
     Text(Vec<u8>),
-    Binary(Vec<u8>),
 }
 
 impl Owned {
-    fn of(value: Value<'_>) -> Option<Self> {
-        match value {
-            Value::Unchanged => None,
-            Value::Null => Some(Owned::Null),
-            Value::Text(bytes) => Some(Owned::Text(bytes.to_vec())),
-            Value::Binary(bytes) => Some(Owned::Binary(bytes.to_vec())),
-        }
-    }
-
     fn value(this: Option<&Self>) -> Value<'_> {
         match this {
             None => Value::Unchanged,
             Some(Owned::Null) => Value::Null,
             Some(Owned::Text(bytes)) => Value::Text(bytes),
-            Some(Owned::Binary(bytes)) => Value::Binary(bytes),
         }
     }
 }
 
-/// What one transaction wrote to one row, by local column.
-type Written = Vec<Option<Owned>>;
+/// A row's values of its own, by local column.
+type OwnedRow = Vec<Option<Owned>>;
 
-/// Values fetched from journals.
-#[derive(Debug, Default)]
+/// What transactions did, out of journals; and what a peer was asked for.
+#[derive(Debug)]
 pub(super) struct FromJournals {
-    authors: HashMap<(TxnId, RowId), Written>,
-    filled: HashMap<RowId, Written>,
+    directory: Arc<Directory>,
+    /// The blocks in which a transaction stands, each with its place there.
+    pieces: HashMap<TxnId, Vec<(Arc<Block>, usize)>>,
+    wanted: Vec<(TxnId, RowId)>,
+    asked: HashMap<RowId, OwnedRow>,
 }
 
 impl FromJournals {
-    pub(super) fn values(&self) -> Values<'_> {
-        let authors = self
-            .authors
-            .iter()
-            .map(|(key, row)| (*key, row.iter().map(|v| Owned::value(v.as_ref())).collect()));
-        let filled = self.filled.iter().map(|(row, values)| (*row, borrowed(values)));
-        Values {
-            authors: authors.collect(),
-            filled: filled.collect(),
+    pub(super) fn new(shared: &Shared) -> Self {
+        FromJournals {
+            directory: shared.directory(),
+            pieces: HashMap::new(),
+            wanted: Vec::new(),
+            asked: HashMap::new(),
         }
+    }
+
+    /// Reads what `txn` did, to look at `row`.
+    pub(super) async fn want(&mut self, shared: &Shared, txn: TxnId, row: RowId) -> Result<(), Failure> {
+        self.wanted.push((txn, row));
+        if self.pieces.contains_key(&txn) {
+            return Ok(());
+        }
+        journalled(shared, txn).await?;
+        let mut pieces = Vec::new();
+        for block in blocks(shared, txn.origin, txn.lsn, txn.lsn).await? {
+            let places = (0..block.transactions.len()).filter(|at| block.transactions[*at].lsn == txn.lsn);
+            let places: Vec<usize> = places.collect();
+            pieces.extend(places.into_iter().map(|at| (Arc::clone(&block), at)));
+        }
+        self.pieces.insert(txn, pieces);
+        Ok(())
+    }
+
+    /// What a transaction that is wanted did to a row.
+    pub(super) fn written(&self, txn: TxnId, row: RowId) -> Result<Written<'_>, Failure> {
+        let mut written = Written::default();
+        for (block, at) in self.pieces.get(&txn).into_iter().flatten() {
+            written.take(&*self.directory, block, *at, row)?;
+        }
+        Ok(written)
+    }
+
+    /// The stamp of a transaction that is wanted, and its node's time of commit.
+    pub(super) fn stamp(&self, txn: TxnId) -> Option<Stamp> {
+        let (block, at) = self.pieces.get(&txn)?.first()?;
+        Some(block.stamp(*at))
+    }
+
+    pub(super) fn values(&self) -> Result<Values<'_>, Failure> {
+        let mut authors = HashMap::new();
+        for (txn, row) in &self.wanted {
+            let known = self.written(*txn, *row)?.values;
+            if let Some(values) = known.or_else(|| self.asked.get(row).map(borrowed)) {
+                authors.insert((*txn, *row), values);
+            }
+        }
+        let filled = self.asked.iter().map(|(row, values)| (*row, borrowed(values)));
+        Ok(Values {
+            authors,
+            filled: filled.collect(),
+        })
     }
 
     /// Whether a journal said what `txn` wrote to `row`.
-    pub(super) fn has(&self, txn: TxnId, row: RowId) -> bool {
-        self.authors.contains_key(&(txn, row))
+    pub(super) fn has(&self, txn: TxnId, row: RowId) -> Result<bool, Failure> {
+        Ok(self.written(txn, row)?.values.is_some())
     }
 
-    /// Takes values of `columns` that were found elsewhere, for all that `lack` names.
-    pub(super) fn fill(&mut self, lack: &MissingValues, width: usize, columns: &[ColumnId], texts: Texts) {
-        let mut row: Written = vec![None; width];
+    /// Takes values of `columns` that were found elsewhere.
+    pub(super) fn fill(&mut self, row: RowId, width: usize, columns: &[ColumnId], texts: Texts) {
+        let mut values: OwnedRow = vec![None; width];
         for (column, text) in columns.iter().zip(texts) {
-            row[usize::from(column.0)] = Some(text.map_or(Owned::Null, Owned::Text));
+            values[usize::from(column.0)] = Some(text.map_or(Owned::Null, Owned::Text));
         }
-        for (txn, _) in &lack.authors {
-            self.authors.entry((*txn, lack.row)).or_insert_with(|| row.clone());
-        }
-        self.filled.insert(lack.row, row);
+        self.asked.insert(row, values);
     }
 
     /// The rows alone, where each has one author.
-    pub(super) fn rows(&self) -> HashMap<RowId, Row<'_>> {
-        let rows = self.authors.iter();
-        rows.map(|((_, row), values)| (*row, values.iter().map(|v| Owned::value(v.as_ref())).collect()))
-            .collect()
+    pub(super) fn rows(&self) -> Result<HashMap<RowId, Row<'_>>, Failure> {
+        let mut rows = HashMap::new();
+        for (txn, row) in &self.wanted {
+            if let Some(values) = self.written(*txn, *row)?.values {
+                rows.insert(*row, values);
+            }
+        }
+        Ok(rows)
     }
 }
 
-fn borrowed(row: &Written) -> Row<'_> {
+fn borrowed(row: &OwnedRow) -> Row<'_> {
     row.iter().map(|value| Owned::value(value.as_ref())).collect()
 }
 
@@ -134,13 +171,10 @@ pub(super) async fn ask(
 
 /// Reads what is missing from the journals of its authors.
 pub(super) async fn fetch(shared: &Shared, missing: &[MissingValues]) -> Result<FromJournals, Failure> {
-    let mut found = FromJournals::default();
+    let mut found = FromJournals::new(shared);
     for row in missing {
         for (txn, _) in &row.authors {
-            journalled(shared, *txn).await?;
-            if let Some(written) = written(shared, *txn, row.row).await? {
-                found.authors.insert((*txn, row.row), written);
-            }
+            found.want(shared, *txn, row.row).await?;
         }
     }
     Ok(found)
@@ -156,42 +190,6 @@ async fn journalled(shared: &Shared, txn: TxnId) -> Result<(), Failure> {
         }
     }
     Ok(())
-}
-
-/// What `txn` wrote to `row`; `None` when the journal does not say.
-async fn written(shared: &Shared, txn: TxnId, row: RowId) -> Result<Option<Written>, Failure> {
-    let directory = shared.directory();
-    let mut found: Option<Written> = None;
-    for block in blocks(shared, txn.origin, txn.lsn, txn.lsn).await? {
-        for (at, one) in block.transactions.iter().enumerate().filter(|(_, t)| t.lsn == txn.lsn) {
-            debug_assert_eq!(one.lsn, txn.lsn, "filtered above");
-            for change in block.changes_of(at) {
-                let Some(table) = directory.find(change.relation()) else {
-                    continue;
-                };
-                let mapping = Mapping::new(change.relation(), &table)?;
-                let Some(new) = new_tuple(&change) else { continue };
-                if writes_of(&mapping, &change).iter().flatten().all(|w| w.row != row) {
-                    continue;
-                }
-                let values = mapping.row(new);
-                let merged = found.get_or_insert_with(|| vec![None; values.len()]);
-                for (place, value) in merged.iter_mut().zip(values) {
-                    if let Some(owned) = Owned::of(value) {
-                        *place = Some(owned);
-                    }
-                }
-            }
-        }
-    }
-    Ok(found)
-}
-
-fn new_tuple<'a>(change: &Change<'a>) -> Option<Tuple<'a>> {
-    match *change {
-        Change::Insert { new, .. } | Change::Update { new, .. } => Some(new),
-        Change::Delete { .. } | Change::Truncate { .. } => None,
-    }
 }
 
 /// The blocks of an origin in which the transactions `first..=last` stand. A damaged one is waited for a moment, because
@@ -231,28 +229,20 @@ pub(super) async fn survivors(
     let survivors = truncates.flatten().flat_map(|table| &table.survivors).copied();
     // Collected: closures that borrow do not go from thread to thread while something is awaited.
     let outside: Vec<RowId> = survivors.filter(|row| !batch.rows.contains_key(row)).collect();
-    let mut found = None;
+    if outside.is_empty() {
+        return Ok(None);
+    }
+    let mut found = FromJournals::new(shared);
     for row in outside {
-        let author = {
-            let mut kernel = lock(kernel);
-            match kernel.registers_mut().target(row) {
-                Target::Live(winners) => winners.first().map(|(author, _)| TxnId {
-                    origin: kernel.registers().origin(author.origin),
-                    lsn: author.lsn,
-                }),
-                Target::Untouched | Target::Dead => None,
+        let known = lock(kernel).registers_mut().known(row);
+        for txn in known {
+            found.want(shared, txn, row).await?;
+            if found.has(txn, row)? {
+                break;
             }
-        };
-        if let Some(txn) = author
-            && let Some(written) = written(shared, txn, row).await?
-        {
-            found
-                .get_or_insert_with(FromJournals::default)
-                .authors
-                .insert((txn, row), written);
         }
     }
-    Ok(found)
+    Ok(Some(found))
 }
 
 /// A transaction's changes for a person to read, as JSON.

@@ -1,5 +1,7 @@
 //! Local changes as the kernel sees them.
 
+use std::sync::Arc;
+
 use synapse_engine_change::{Change, ChangeSet};
 use synapse_engine_identity::Stamp;
 use synapse_engine_plan::writes_of;
@@ -15,7 +17,8 @@ pub(super) fn note(kernel: &mut NodeKernel, stamp: &Stamp, relations: &Relations
             kernel.note_local_truncate(stamp, mapping.table().id);
             continue;
         }
-        for write in writes_of(mapping, &change).into_iter().flatten() {
+        let rules = Arc::clone(kernel.policies().at(mapping.table().id, stamp.epoch));
+        for write in writes_of(mapping, &change, &rules).into_iter().flatten() {
             kernel.note_local(stamp, &write);
         }
     }

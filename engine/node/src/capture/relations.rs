@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use synapse_engine_change::{ChangeSet, Column, Identity, OpCode, Relation, Value};
 use synapse_engine_plan::Mapping;
-use synapse_engine_setup::{Pattern, SCHEMA, excluded};
+use synapse_engine_setup::{POLICIES, Pattern, SCHEMA, excluded};
 use synapse_wal_pgoutput as pgoutput;
 
 use crate::error::Error;
@@ -113,7 +113,7 @@ impl Relations {
             return Ok(ours.clone());
         }
         let (schema, name) = (&relation.schema, &relation.name);
-        let ours = if schema == SCHEMA || excluded(&self.exclude, schema, name) {
+        let ours = if !replicated(&self.exclude, schema, name) {
             None
         } else {
             if self
@@ -178,6 +178,14 @@ impl Relations {
         self.mappings.clear();
         self.shared.set_directory(Directory::new(catalog, &self.shared.numbers));
         Ok(())
+    }
+}
+
+/// Whether a table takes part: of our own schema the policies alone, whatever is left out by configuration.
+fn replicated(exclude: &[Pattern], schema: &str, name: &str) -> bool {
+    match schema == SCHEMA {
+        true => name == POLICIES,
+        false => !excluded(exclude, schema, name),
     }
 }
 

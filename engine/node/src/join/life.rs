@@ -4,15 +4,16 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, RwLock};
 
-use synapse_engine_change::Relation;
+use synapse_engine_change::{Change, Relation};
 use synapse_engine_identity::Context;
-use synapse_engine_plan::{Table, Tables};
+use synapse_engine_plan::{PolicySet, Table, Tables};
 use tokio::sync::watch;
 
 use super::Progress;
+use crate::policies;
 use crate::shared::UNPOISONED;
 use crate::state::{Copies, Join};
-use crate::tables::Directory;
+use crate::tables::{Directory, Numbers};
 
 /// Copies of tables that the journals have not caught up with: what each holds.
 #[derive(Debug, Default)]
@@ -39,11 +40,16 @@ impl CopiedTables {
 pub(crate) struct Known {
     pub(crate) directory: Arc<Directory>,
     pub(crate) copied: Option<Arc<CopiedTables>>,
+    pub(crate) numbers: Arc<Mutex<Numbers>>,
 }
 
 impl Tables for Known {
     fn find(&self, relation: &Relation) -> Option<Arc<Table>> {
         self.directory.find(relation)
+    }
+
+    fn policy(&self, change: &Change<'_>) -> Option<PolicySet> {
+        policies::of_change(change, &self.numbers)
     }
 
     fn copied(&self, table: &Table) -> Option<&Context> {

@@ -5,7 +5,8 @@ use std::time::Duration;
 use synapse_engine_apply::Remedy;
 use synapse_engine_change::Part;
 use synapse_engine_identity::Origin;
-use synapse_engine_plan::Order;
+use synapse_engine_plan::{Order, Undecided};
+use synapse_engine_replication::Policy;
 
 use super::Applier;
 use crate::batch::Failure;
@@ -13,6 +14,7 @@ use crate::error::Error;
 use crate::feed::{Feed, Next};
 use crate::generation::refresh;
 use crate::peer::{Stop, StopClass};
+use crate::policies;
 use crate::shared::lock;
 
 /// The longest pause before a transaction that gave way is tried again.
@@ -29,6 +31,11 @@ impl Applier {
     ) -> Result<bool, Error> {
         self.shared.counters.retries.add(1);
         let remedy = failure.remedy();
+        if let Failure::Plan(synapse_engine_plan::Error::Undecided(undecided)) = &failure
+            && self.is_answered(undecided)?
+        {
+            return Ok(true);
+        }
         tracing::debug!(%origin, transactions = txns.len(), ?order, error = %failure, ?remedy, "an attempt failed");
         if txns[0].part() != Part::Whole {
             // Its parts were taken from the feed: read them again.
@@ -70,6 +77,14 @@ impl Applier {
         }
         self.stop_line(origin, &txns[0], &failure, remedy == Remedy::Catalogue);
         Ok(false)
+    }
+
+    /// Whether a person has set another policy since: it may stand behind what waits for it.
+    fn is_answered(&self, undecided: &Undecided) -> Result<bool, Error> {
+        policies::learn_from_journals(&self.shared, &self.kernel)?;
+        let kernel = lock(&self.kernel);
+        let policies = kernel.policies();
+        Ok(policies.at(undecided.row.table, policies.latest()).policy != Policy::Error)
     }
 
     fn stop_line(&mut self, origin: Origin, next: &Next, failure: &Failure, until_catalog_changes: bool) {

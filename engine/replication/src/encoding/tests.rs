@@ -11,12 +11,19 @@ fn columns() -> impl Strategy<Value = ColumnSet> {
 fn an_entry() -> impl Strategy<Value = Entry> {
     let existence = prop_oneof![Just(Existence::Live), Just(Existence::Dead), Just(Existence::Overruled)];
     let carried = prop_oneof![columns().prop_map(Carried::AllBut), columns().prop_map(Carried::Only)];
-    let author = (any::<u64>(), any::<u8>(), any::<u64>()).prop_map(|(hlc, origin, lsn)| Author {
+    let author = (any::<u64>(), any::<u8>(), any::<u64>(), any::<u32>());
+    let author = author.prop_map(|(hlc, origin, lsn, epoch)| Author {
         hlc: Hlc(hlc),
         origin: OriginIndex(origin),
         lsn: Lsn(lsn),
+        epoch: Epoch(epoch),
     });
-    (author, existence, carried).prop_map(|(author, existence, carried)| Entry::new(author, existence, carried))
+    let counts = prop_oneof![Just(Counts::Nothing), Just(Counts::Adds), Just(Counts::Inserts)];
+    (author, existence, carried, counts).prop_map(|(author, existence, carried, counts)| {
+        let mut entry = Entry::new(author, existence, carried);
+        entry.set_counts(counts);
+        entry
+    })
 }
 
 fn registers() -> impl Strategy<Value = Register> {
@@ -45,11 +52,12 @@ proptest! {
 }
 
 #[test]
-fn a_register_with_one_write_takes_24_bytes() {
+fn a_register_with_one_write_takes_28_bytes() {
     let author = Author {
         hlc: Hlc(1),
         origin: OriginIndex(0),
         lsn: Lsn(2),
+        epoch: Epoch(0),
     };
     let register = Register {
         entries: SmallVec::from_elem(Entry::new(author, Existence::Live, Carried::ALL), 1),
@@ -57,5 +65,5 @@ fn a_register_with_one_write_takes_24_bytes() {
     };
     let mut bytes = Vec::new();
     register.encode(&mut bytes);
-    assert_eq!(bytes.len(), 24);
+    assert_eq!(bytes.len(), 28);
 }

@@ -233,6 +233,7 @@ fn a_transaction_of_too_many_rows_to_take_back_is_decided_again_as_before() {
         },
         hlc: Hlc(200),
         outcome: Outcome::Local,
+        rules: Arc::default(),
     };
     assert_eq!(first.0.last(), Some(&Verdict::Lost(met)));
     assert_eq!(decided(), first);

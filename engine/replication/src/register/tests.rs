@@ -5,16 +5,17 @@ mod replica;
 
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
-use synapse_engine_identity::{ColumnId, ColumnSet, Hlc, WriteOp};
+use synapse_engine_identity::{ColumnId, ColumnSet, Epoch, Hlc, WriteOp};
 use synapse_wal_types::Lsn;
 
 use super::{Author, OriginIndex, Register, Target};
-use history::{COLUMNS, History, ORIGINS, Txn, Winners};
+use crate::rules::Policies;
+use history::{COLUMNS, History, ORIGINS, TABLE, Txn, Winners, origins};
 use replica::{Cluster, Step, steps};
 
-/// What a register says by itself.
-fn said(register: &Register) -> Option<Winners> {
-    match register.target(|origin| origin.0, None) {
+/// What a register says by itself, under these policies.
+fn said(register: &Register, policies: &Policies) -> Option<Winners> {
+    match register.target(&policies.book(TABLE, &origins()), None) {
         Target::Untouched | Target::Dead => None,
         Target::Live(winners) => Some(std::array::from_fn(|column| {
             let column = ColumnId(u16::try_from(column).unwrap());
@@ -26,7 +27,7 @@ fn said(register: &Register) -> Option<Winners> {
 
 fn observe(register: &mut Register, txn: &Txn) {
     for op in &txn.ops {
-        register.observe(txn.author(), &op.write(), |author| txn.saw(author));
+        register.observe(txn.author(), (&op.write(), false), |author| txn.saw(author));
     }
 }
 
@@ -45,7 +46,7 @@ proptest! {
         for txn in history.in_some_order(&turns) {
             observe(&mut register, txn);
         }
-        prop_assert_eq!(said(&register), history.expected());
+        prop_assert_eq!(said(&register, &history.policies), history.expected());
     }
 
     #[test]
@@ -58,11 +59,11 @@ proptest! {
             prop_assert_eq!(&register, &once);
         }
         // A log that is read again from its beginning, as after a crash.
-        let once = said(&register);
+        let once = said(&register, &history.policies);
         for txn in &history.txns {
             observe(&mut register, txn);
         }
-        prop_assert_eq!(said(&register), once);
+        prop_assert_eq!(said(&register, &history.policies), once);
     }
 
     #[test]
@@ -104,8 +105,13 @@ fn the_random_clusters_prune_and_bring_rows_back() {
 }
 
 fn author(origin: u8, at: u64) -> Author {
-    let (hlc, origin, lsn) = (Hlc(at), OriginIndex(origin), Lsn(at));
-    Author { hlc, origin, lsn }
+    let (hlc, origin, lsn, epoch) = (Hlc(at), OriginIndex(origin), Lsn(at), Epoch(0));
+    Author {
+        hlc,
+        origin,
+        lsn,
+        epoch,
+    }
 }
 
 fn column(at: u16) -> ColumnSet {
@@ -117,13 +123,16 @@ fn what_a_transaction_wrote_before_it_deleted_comes_back_with_the_row() {
     let (base, deleter, reviver) = (author(0, 1), author(0, 2), author(1, 3));
     let mut register = Register::default();
     let whole = ColumnSet::new();
-    register.observe(base, &WriteOp::Insert { missing: whole.clone() }, |_| false);
+    register.observe(base, (&WriteOp::Insert { missing: whole.clone() }, false), |_| false);
     let (saw_base, only_big) = (|a: Author| a == base, column(0));
-    register.observe(deleter, &WriteOp::Update { missing: only_big }, saw_base);
-    register.observe(deleter, &WriteOp::Delete, saw_base);
-    assert_eq!(said(&register), None);
-    register.observe(reviver, &WriteOp::Update { missing: column(1) }, saw_base);
-    assert_eq!(said(&register), Some([Some((1, 3)), Some((0, 2)), Some((1, 3))]));
+    register.observe(deleter, (&WriteOp::Update { missing: only_big }, false), saw_base);
+    register.observe(deleter, (&WriteOp::Delete, false), saw_base);
+    assert_eq!(said(&register, &Policies::default()), None);
+    register.observe(reviver, (&WriteOp::Update { missing: column(1) }, false), saw_base);
+    assert_eq!(
+        said(&register, &Policies::default()),
+        Some([Some((1, 3)), Some((0, 2)), Some((1, 3))])
+    );
 }
 
 #[test]
@@ -132,13 +141,16 @@ fn an_insert_that_lacks_a_value_has_not_that_of_an_earlier_life() {
         let (base, moved) = (author(0, 1), author(1, 3));
         let mut register = Register::default();
         let missing = ColumnSet::new();
-        register.observe(base, &WriteOp::Insert { missing }, |_| false);
+        register.observe(base, (&WriteOp::Insert { missing }, false), |_| false);
         if deleted_by_itself {
-            register.observe(moved, &WriteOp::Delete, |a| a == base);
+            register.observe(moved, (&WriteOp::Delete, false), |a| a == base);
         } else {
-            register.observe(author(0, 2), &WriteOp::Delete, |a| a == base);
+            register.observe(author(0, 2), (&WriteOp::Delete, false), |a| a == base);
         }
-        register.observe(moved, &WriteOp::Insert { missing: column(2) }, |_| true);
-        assert_eq!(said(&register), Some([Some((1, 3)), Some((1, 3)), None]));
+        register.observe(moved, (&WriteOp::Insert { missing: column(2) }, false), |_| true);
+        assert_eq!(
+            said(&register, &Policies::default()),
+            Some([Some((1, 3)), Some((1, 3)), None])
+        );
     }
 }

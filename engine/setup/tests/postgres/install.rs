@@ -169,7 +169,7 @@ async fn a_role_without_rights_is_told_what_to_run_and_can_go_on_then() {
         admin.batch_execute("DROP TABLE synapse.conflict_log").await.unwrap();
         let error = install(&mut client, &wanted()).await.unwrap_err();
         assert!(
-            matches!(&error, Error::NeedsSuperuser { missing, .. } if missing == "table synapse.conflict_log is"),
+            matches!(&error, Error::NeedsSuperuser { missing, .. } if missing.contains("synapse.conflict_log")),
             "{error}"
         );
         admin.batch_execute(&script).await.unwrap();

@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use synapse_engine_identity::{Origin, TxnId};
+use synapse_engine_replication::Deletes;
 
-use super::truth::{Logged, Place, Truth, logged, place};
+use super::truth::{Logged, Place, Truth, logged, place, tells};
 use crate::postgres::{Commit, Datum, Effect, Item, Row, Table};
 use crate::world::World;
 
@@ -79,27 +80,30 @@ fn changed(commit: &Commit) -> BTreeMap<Place, (Row, Option<Row>)> {
 
 /// An update transmits what it did not change as well: whoever carried the new value may have brought it.
 fn may_stand(truth: &Truth, me: Origin, place: Place, column: usize, (was, is): (Datum, Datum)) -> bool {
+    // A function may make any row of those in conflict, and makes none less.
+    let folded = is > was && truth.ever(place.0, synapse_engine_replication::Rules::folds);
+    if !tells(place.0, column) || folded {
+        return true;
+    }
     let over = was.and_then(|value| truth.writers.get(&value)).copied();
     let Some(over) = over.filter(|over| over.origin == me && was != is) else {
         return true;
     };
     truth.locals.iter().any(|(txn, local)| {
         let carried = local.writes.get(&place).and_then(|net| net.carried.get(&column));
-        carried == Some(&is) && truth.may_replace(*txn, over)
+        carried == Some(&is) && truth.may_replace(place, *txn, over)
     })
 }
 
 fn may_go(truth: &Truth, me: Origin, place: Place, was: &Row) -> bool {
-    let writers = was
-        .iter()
-        .skip(1)
-        .flatten()
-        .filter_map(|value| truth.writers.get(value));
+    let values = was.iter().enumerate().filter(|(at, _)| tells(place.0, *at));
+    let writers = values.filter_map(|(_, value)| truth.writers.get(&(*value)?));
     let Some(last) = writers.copied().filter(|txn: &TxnId| txn.origin == me).max() else {
         return true;
     };
+    let deletes_win = truth.ever(place.0, |rules| rules.policy.deletes() == Deletes::Win);
     truth.locals.iter().any(|(txn, local)| {
         let dead = local.writes.get(&place).is_some_and(|net| !net.lives) || local.truncated.contains(&place.0);
-        dead && truth.may_replace(*txn, last)
+        dead && (truth.may_replace(place, *txn, last) || deletes_win)
     })
 }

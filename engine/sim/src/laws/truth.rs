@@ -1,10 +1,14 @@
 //! What really happened, read from every node's log.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
-use synapse_engine_identity::{Context, Stamp, TxnId};
-use synapse_engine_replication::{Marker, MarkerKind, Message};
+use synapse_engine_identity::{Context, Epoch, Origin, Stamp, TxnId};
+use synapse_engine_plan::PolicySet;
+use synapse_engine_replication::{Deletes, Marker, MarkerKind, Message, Order, Policies, Policy, Rules};
 
+use crate::catalog::table_id;
+use crate::policies;
 use crate::postgres::{Commit, Datum, Effect, Item, Row, Table};
 use crate::world::World;
 
@@ -12,11 +16,17 @@ use crate::world::World;
 pub(crate) type Place = (Table, u64);
 
 /// What a transaction left of a row.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub(crate) struct Net {
     pub(crate) lives: bool,
     /// Values by column that the transaction brought.
     pub(crate) carried: BTreeMap<usize, Datum>,
+    /// The row as the transaction left it, whole.
+    pub(crate) image: Row,
+    /// Whether it inserted the row: then it says all of it.
+    pub(crate) inserted: bool,
+    /// What it added to the counter, if it did not say what that is.
+    pub(crate) added: Option<u64>,
 }
 
 /// A local transaction.
@@ -43,6 +53,8 @@ pub(crate) struct Truth {
     pub(crate) locals: BTreeMap<TxnId, Local>,
     /// Who wrote a value: each is written once.
     pub(crate) writers: BTreeMap<u64, TxnId>,
+    /// Every policy that was set.
+    pub(crate) policies: Policies,
 }
 
 /// What a node's log says, in its order.
@@ -62,6 +74,7 @@ impl Truth {
         let mut truth = Truth {
             locals: BTreeMap::new(),
             writers: BTreeMap::new(),
+            policies: policies(world),
         };
         for node in 0..world.nodes.len() {
             let origin = world.nodes[node].origin;
@@ -84,7 +97,7 @@ impl Truth {
                             .stamps
                             .get(&txn)
                             .ok_or_else(|| format!("{txn} was never stamped"))?;
-                        let local = local(commit, stamp.clone(), context.clone());
+                        let local = local(commit, stamp.clone(), context.clone(), &truth.policies);
                         truth.locals.insert(txn, local);
                     }
                 }
@@ -97,11 +110,11 @@ impl Truth {
     /// An update sends values again that others wrote: the first to send a value wrote it.
     fn find_writers(&mut self) {
         for (txn, local) in &self.locals {
-            let values = local.writes.values().flat_map(|net| net.carried.iter());
-            for value in values
-                .filter(|(column, _)| **column != 0)
-                .filter_map(|(_, value)| *value)
-            {
+            let values = local
+                .writes
+                .iter()
+                .flat_map(|(place, net)| net.carried.iter().filter(|(at, _)| tells(place.0, **at)));
+            for value in values.filter_map(|(_, value)| *value) {
                 let first = self.writers.entry(value).or_insert(*txn);
                 let earlier = self
                     .locals
@@ -114,27 +127,78 @@ impl Truth {
         }
     }
 
-    /// The last word on whether a row exists, and each column's: the greatest by (HLC, origin).
+    /// What the row should be: of the transactions that no other one saw, the greatest in the order of their policy decides
+    /// whether it exists; and in each column the greatest of those that carry it and whose value none replaced that saw it;
+    /// or what a function, or what was added, makes of them.
     pub(crate) fn expected(&self, place: Place) -> Option<Row> {
-        let order = |local: &&Local| (local.stamp.hlc, local.stamp.txn.origin);
-        let says = |local: &&Local| local.writes.contains_key(&place) || local.truncated.contains(&place.0);
-        let last = self.locals.values().filter(says).max_by_key(order)?;
-        if !last.writes.get(&place)?.lives {
+        let writes = |local: &&Local| local.writes.contains_key(&place) || local.truncated.contains(&place.0);
+        let history: Vec<&Local> = self.locals.values().filter(writes).collect();
+        let lives = |local: &Local| local.writes.get(&place).is_some_and(|net| net.lives);
+        let say: Vec<&Local> = unseen(&history, &history);
+        let (_, last) = self.greatest(place.0, &say, |rules, local| match rules.policy.deletes() {
+            Deletes::InOrder => false,
+            Deletes::Win => !lives(local),
+            Deletes::Lose => lives(local),
+        })?;
+        if !lives(last) {
             return None;
         }
-        let column = |column: usize| {
-            let carries = |local: &&Local| {
-                local
-                    .writes
-                    .get(&place)
-                    .is_some_and(|n| n.carried.contains_key(&column))
-            };
-            let by = self.locals.values().filter(carries).max_by_key(order)?;
-            by.writes.get(&place)?.carried.get(&column).copied().flatten()
-        };
+        let column = |at: usize| self.column(place, at, &history);
         let mut row: Row = (0..place.0.columns().len()).map(column).collect();
         row[0] = Some(place.1);
         Some(row)
+    }
+
+    /// What a column should be of a row that lives.
+    fn column(&self, place: Place, at: usize, history: &[&Local]) -> Datum {
+        let net = |local: &Local| local.writes.get(&place).cloned();
+        let says = |local: &&&Local| net(local).is_some_and(|net| net.inserted || net.carried.contains_key(&at));
+        let saying: Vec<&Local> = history.iter().filter(says).copied().collect();
+        let standing = unseen(&saying, &saying);
+        let (rules_of_base, by) = self.greatest(place.0, &standing, |_, _| false)?;
+        let value = match rules_of_base.folds() && standing.len() > 1 {
+            true => {
+                let images = standing.iter().filter_map(|local| net(local));
+                images.filter_map(|net| net.image[at]).max()
+            }
+            false => net(by)?.carried.get(&at).copied().flatten(),
+        };
+        if (place.0, at) != (Table::Full, Table::COUNTER) {
+            return value;
+        }
+        let adding: Vec<&Local> = history
+            .iter()
+            .filter(|local| net(local).is_some_and(|net| net.added.is_some()))
+            .copied()
+            .collect();
+        let epoch = standing.iter().chain(&adding).map(|local| local.stamp.epoch).max();
+        let rules = self.policies.deciding(table_id(place.0), epoch.unwrap_or_default());
+        if rules.counters.is_empty() {
+            return value;
+        }
+        let of = if rules_of_base.folds() {
+            &standing[..]
+        } else {
+            std::slice::from_ref(&by)
+        };
+        let beyond = adding
+            .iter()
+            .filter(|local| !of.iter().any(|base| base.stamp.saw(local.stamp.txn)));
+        let more = beyond.filter_map(|local| net(local)?.added).fold(0, u64::wrapping_add);
+        Some(value.unwrap_or_default().wrapping_add(more))
+    }
+
+    /// The greatest in the order of the greatest epoch among them, and the rules of that; before that, those preferred.
+    fn greatest<'a>(
+        &self,
+        table: Table,
+        among: &[&'a Local],
+        preferred: impl Fn(&Rules, &Local) -> bool,
+    ) -> Option<(&Rules, &'a Local)> {
+        let epoch = among.iter().map(|local| local.stamp.epoch).max()?;
+        let rules = self.policies.deciding(table_id(table), epoch);
+        let order = |local: &&&Local| (preferred(rules, local), rank(rules, &local.stamp));
+        Some((rules, among.iter().max_by_key(order).copied()?))
     }
 
     /// Every row that was ever written.
@@ -160,16 +224,87 @@ impl Truth {
         a != b && !one.stamp.saw(b) && !other.stamp.saw(a)
     }
 
-    /// Whether `by` may stand where `over` stood: it saw it, or outranks it.
-    pub(crate) fn may_replace(&self, by: TxnId, over: TxnId) -> bool {
-        let (Some(new), Some(old)) = (self.locals.get(&by), self.locals.get(&over)) else {
+    /// Whether `by` may stand where `over` stood: it saw it, or outranks it by some policy that may have been in force, or
+    /// outranks what was written over it.
+    pub(crate) fn may_replace(&self, place: Place, by: TxnId, over: TxnId) -> bool {
+        let Some(new) = self.locals.get(&by) else {
             return false;
         };
-        new.stamp.saw(over) || (new.stamp.hlc, by.origin) > (old.stamp.hlc, over.origin)
+        let later = self.locals.values().filter(|local| {
+            let writes = local.writes.contains_key(&place) || local.truncated.contains(&place.0);
+            local.stamp.txn == over || (writes && local.stamp.saw(over))
+        });
+        let outranks = |old: &Local| {
+            let from = new.stamp.epoch.max(old.stamp.epoch).0;
+            (from..=self.policies.latest().0).any(|epoch| {
+                let rules = self.policies.deciding(table_id(place.0), Epoch(epoch));
+                rank(rules, &new.stamp) > rank(rules, &old.stamp)
+            })
+        };
+        new.stamp.saw(over) || later.into_iter().any(outranks)
+    }
+
+    /// Whether a table's conflicts may have been decided by what this says of its rules.
+    pub(crate) fn ever(&self, table: Table, says: impl Fn(&Rules) -> bool) -> bool {
+        (0..=self.policies.latest().0).any(|epoch| says(self.policies.deciding(table_id(table), Epoch(epoch))))
     }
 }
 
-fn local(commit: &Commit, stamp: Stamp, context: Context) -> Local {
+/// Those that none of `others` saw.
+fn unseen<'a>(locals: &[&'a Local], others: &[&Local]) -> Vec<&'a Local> {
+    let seen = |local: &Local| {
+        let by = |other: &&Local| other.stamp.txn != local.stamp.txn && other.stamp.saw(local.stamp.txn);
+        others.iter().any(by)
+    };
+    locals.iter().copied().filter(|local| !seen(local)).collect()
+}
+
+/// The order of writes, said once more: the kernel's is what is tested.
+fn rank(rules: &Rules, stamp: &Stamp) -> (Reverse<usize>, u64, Origin) {
+    let origin = stamp.txn.origin;
+    let (priority, time) = match &rules.policy {
+        Policy::Order {
+            order: Order::FirstWriteWins,
+            ..
+        } => (0, u64::MAX - stamp.hlc.0),
+        Policy::Order {
+            order: Order::Priority(nodes),
+            ..
+        } => {
+            let named = nodes.iter().position(|node| *node == origin.node);
+            (named.unwrap_or(usize::MAX), stamp.hlc.0)
+        }
+        Policy::Order { .. } | Policy::Custom { .. } | Policy::Error => (0, stamp.hlc.0),
+    };
+    (Reverse(priority), time, origin)
+}
+
+/// Every policy that n1 has set.
+fn policies(world: &World) -> Policies {
+    let mut known = Policies::default();
+    for commit in world.nodes[0].server.wal.commits() {
+        for item in &commit.items {
+            if let Item::Change {
+                table: Table::Policies,
+                effect: Effect::Insert { new },
+                ..
+            } = item
+            {
+                let PolicySet { epoch, table, rules } = policies::of_row(new);
+                known.learn(epoch, table, rules);
+            }
+        }
+    }
+    known
+}
+
+/// Whether a value of this column tells who wrote it: keys do not, nor numbers that are added to.
+pub(crate) fn tells(table: Table, column: usize) -> bool {
+    column != 0 && table != Table::Policies && (table, column) != (Table::Full, Table::COUNTER)
+}
+
+fn local(commit: &Commit, stamp: Stamp, context: Context, policies: &Policies) -> Local {
+    let epoch = stamp.epoch;
     let mut local = Local {
         stamp,
         context,
@@ -201,33 +336,44 @@ fn local(commit: &Commit, stamp: Stamp, context: Context) -> Local {
                     local.writes.insert(place(*table, new), whole(new));
                     continue;
                 }
-                let nothing = Net {
-                    lives: true,
-                    carried: BTreeMap::new(),
-                };
-                let net = local.writes.entry(place(*table, new)).or_insert(nothing);
+                let net = local.writes.entry(place(*table, new)).or_default();
                 net.lives = true;
-                let touched = new.iter().copied().enumerate();
-                // An untouched NULL is no TOAST value: it is carried.
-                net.carried
-                    .extend(touched.filter(|(at, value)| !untouched.contains(at) || value.is_none()));
+                net.image.clone_from(new);
+                update(net, (*table, old, new, untouched), policies.at(table_id(*table), epoch));
             }
         }
     }
     local
 }
 
+/// What an update says of its row, under the policy of its epoch.
+fn update(net: &mut Net, (table, old, new, untouched): (Table, &Row, &Row, &[usize]), rules: &Rules) {
+    for (at, value) in new.iter().copied().enumerate() {
+        // An untouched NULL is no TOAST value: it is carried.
+        let sent = !untouched.contains(&at) || value.is_none();
+        let counts = !rules.counters.is_empty() && (table, at) == (Table::Full, Table::COUNTER);
+        if counts && !net.inserted {
+            let more = value.unwrap_or_default().wrapping_sub(old[at].unwrap_or_default());
+            net.added = Some(net.added.unwrap_or_default().wrapping_add(more));
+        } else if rules.folds() || (sent && (!rules.merges() || old[at] != value || at == 0)) {
+            net.carried.insert(at, value);
+        }
+    }
+}
+
 /// What a transaction gave to a row before it deleted it stays the last value of its columns: a concurrent update may
 /// bring the row back.
 fn dies(writes: &mut BTreeMap<Place, Net>, place: Place) {
-    let carried = BTreeMap::new();
-    writes.entry(place).or_insert(Net { lives: false, carried }).lives = false;
+    writes.entry(place).or_default().lives = false;
 }
 
 fn whole(row: &Row) -> Net {
     Net {
         lives: true,
         carried: row.iter().copied().enumerate().collect(),
+        image: row.clone(),
+        inserted: true,
+        added: None,
     }
 }
 

@@ -1,6 +1,7 @@
 //! A value that a peer was told, because it lacks it, is not forgotten in a crash: the peer has given it the stamp of the
 //! update that it lacked it for, and nobody would replace it.
 
+use super::truth::tells;
 use crate::node::Node;
 use crate::postgres::{Commit, Effect, Item};
 
@@ -15,11 +16,9 @@ pub(crate) fn check(node: &Node, forgotten: &[Commit]) -> Result<(), String> {
             Effect::Update { old, new, .. } => (&old[..], new),
             Effect::Delete { .. } | Effect::Truncate => continue,
         };
-        // The key is no value of its writer's.
-        let written = new
-            .iter()
-            .skip(1)
-            .flatten()
+        let values = new.iter().enumerate().filter(|(at, _)| tells(*table, *at));
+        let written = values
+            .filter_map(|(_, value)| value.as_ref())
             .find(|v| node.told.contains(v) && !old.contains(&Some(**v)));
         if let Some(value) = written {
             let (me, table) = (node.origin, table.name());

@@ -30,6 +30,7 @@ impl World {
             }
             Stage::Executing => {
                 let dropped = std::mem::take(&mut job.dropped);
+                job.dropped_out.extend(&dropped);
                 self.report.add("dropped out", dropped.len());
                 self.advance(node, LaneEvent::Executed(dropped));
             }

@@ -5,12 +5,14 @@ use std::sync::Arc;
 
 use synapse_engine_change::{Block, Part, Transaction};
 use synapse_engine_identity::{Origin, TxnId};
+use synapse_engine_plan::PolicySet;
 use synapse_engine_replication::{Message, Monotonic};
 
 use super::Phase;
 use super::live::Noted;
 use crate::disk::Entry;
 use crate::mutation;
+use crate::policies;
 use crate::postgres::{Commit, Item, decode};
 use crate::violation::Law;
 use crate::world::{Event, World};
@@ -87,13 +89,22 @@ impl World {
         };
         let known = self.nodes[node].disk.block(txn).cloned();
         let now = Monotonic(self.now());
-        let Some(daemon) = self.daemon(node) else { return };
+        let changes = decode(commit, &self.relations);
+        let Some(daemon) = self.nodes[node].daemon.as_mut() else {
+            return;
+        };
+        let sets = changes
+            .iter(0..changes.len())
+            .filter_map(|change| policies::of_change(&change));
+        for PolicySet { epoch, table, rules } in sets {
+            daemon.kernel.learn(epoch, table, rules);
+            daemon.kernel.raise(epoch);
+        }
         if let Some(block) = known {
             daemon.kernel.known_local(&block.stamp(0));
             return self.note(node, &block);
         }
         let stamped = daemon.kernel.stamp_local(commit.end, commit.commit_ts, now);
-        let changes = decode(commit, &self.relations);
         let transaction = Transaction {
             lsn: commit.end,
             hlc: stamped.stamp.hlc,
@@ -129,8 +140,11 @@ impl World {
     /// The transaction's writes are known from here on.
     fn note(&mut self, node: usize, block: &Block) {
         let stamp = block.stamp(0);
-        let writes = self.writes(block);
         self.trace(node, || format!("stamped {stamp:?}"));
+        let Some(daemon) = self.nodes[node].daemon.as_ref() else {
+            return;
+        };
+        let writes = self.writes(block, daemon.kernel.policies());
         let Some(daemon) = self.daemon(node) else { return };
         for write in writes {
             match write {

@@ -1,20 +1,22 @@
 //! resolve: the verdicts of one transaction of the applier, and its statements.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::rc::Rc;
 
 use synapse_engine_change::{Block, ChangeSet};
 use synapse_engine_identity::{Origin, RowId};
-use synapse_engine_plan::{Batch, Builder, Order};
-use synapse_engine_replication::{Decided, Lane, MarkerKind};
+use synapse_engine_plan::{Batch, Builder, Error, Order, Undecided};
+use synapse_engine_replication::{Decided, Lane, MarkerKind, Policy};
 
 use super::deliver::truncated;
 use super::job::{Job, Piece, Stage};
 use super::steps::pieces;
+use crate::catalog::{datum, table_of};
 use crate::mutation;
+use crate::policies;
 use crate::postgres::{Guard, Roident, Statement, Table};
 use crate::violation::Law;
-use crate::world::World;
+use crate::world::{Event, World};
 
 /// A daemon has a lane for each origin, and here is one for all: so often another lane commits a barrier while this one's
 /// statements are on their way, and the horizon moves on under a verdict that was taken.
@@ -45,6 +47,8 @@ impl World {
             running: None,
             lane: Lane::new(Vec::new(), 0),
             dropped: Vec::new(),
+            dropped_out: BTreeSet::new(),
+            added: BTreeMap::new(),
             rows: BTreeMap::new(),
             present: BTreeMap::new(),
             again: Vec::new(),
@@ -91,12 +95,18 @@ impl World {
             .flat_map(|b| (0..b.transactions.len()).map(move |at| (b, at)))
         {
             if let Err(error) = builder.add(&mut daemon.kernel, &self.catalog, block, at) {
-                self.violate(Law::NoError, format!("plan: {error}"));
+                daemon.kernel.given_up();
+                if let Error::Undecided(undecided) = error {
+                    self.ask_a_person(node, &undecided);
+                } else {
+                    self.violate(Law::NoError, format!("plan: {error}"));
+                }
                 return false;
             }
         }
         let batch = builder.finish();
         job.keep_rows(&batch);
+        self.keep_returning(node, job, &batch.contested);
         self.trace(node, || {
             let (kind, origin, first, last) = (job.kind, job.origin, job.first, job.last);
             let (contested, conflicts) = (&batch.contested, &batch.conflicts);
@@ -117,6 +127,46 @@ impl World {
             self.emit_barrier(node);
         }
         true
+    }
+
+    /// A conflict waits for another policy. It may come behind the transactions that wait: what the journal holds of it is
+    /// known at once.
+    pub(super) fn ask_a_person(&mut self, node: usize, undecided: &Undecided) {
+        self.trace(node, || undecided.to_string());
+        self.report.add("undecided", 1);
+        self.learn_from_journals(node);
+        let table = table_of(undecided.row.table);
+        let answered = self.nodes[0].server.rows(Table::Policies);
+        let mut of_table = answered
+            .iter()
+            .map(policies::of_row)
+            .filter(|set| set.table == undecided.row.table);
+        if of_table
+            .next_back()
+            .is_some_and(|set| set.rules.policy == Policy::Error)
+            && self.asked.is_none()
+        {
+            self.asked = Some(table);
+            let delay = self.rng.latency(5_000);
+            self.schedule.after(delay, Event::App { node: 0, app: 0 });
+        }
+    }
+
+    /// Rows that a TRUNCATE may bring back, as their writers left them.
+    fn keep_returning(&mut self, node: usize, job: &mut Job, contested: &[RowId]) {
+        for row in contested {
+            let Some(daemon) = self.daemon(node).filter(|_| !job.rows.contains_key(row)) else {
+                continue;
+            };
+            let known = daemon.kernel.registers_mut().known(*row);
+            let key = known
+                .into_iter()
+                .find_map(|txn| datum(self.written(node, txn, *row).value(0)?).flatten());
+            if let Some(key) = key {
+                self.report.add("brought back by a truncate", 1);
+                job.keep_key(*row, table_of(row.table).columns().len(), key);
+            }
+        }
     }
 
     /// The transaction's beginning: its origin and its marker.

@@ -1,11 +1,12 @@
-//! The exact path: locked rows are made what their registers say.
+//! The exact path: what locked rows are to become, and the statements that make them so.
 
-use synapse_engine_change::{Change, Value};
-use synapse_engine_identity::{ColumnId, RowId, TxnId};
-use synapse_engine_plan::{Batch, Exact, ExactWrite, Mapping, Row, Tables, row_id};
+use std::collections::BTreeMap;
+
+use synapse_engine_identity::{ColumnId, RowId};
+use synapse_engine_plan::{Batch, Error, Exact, ExactWrite, Row, Tables, Undecided};
 use synapse_engine_replication::MarkerKind;
 
-use super::job::{Job, Kept, Piece, Stage};
+use super::job::{Job, Kept, Piece, Resolved, Stage};
 use super::steps::{delete, insert, update};
 use crate::catalog::{datum, table_of};
 use crate::postgres::{Datum, OnConflict, Target};
@@ -18,16 +19,24 @@ impl World {
         let Some(mut job) = self.daemon(node).and_then(|daemon| daemon.job.take()) else {
             return;
         };
-        let resolved = rows
-            .iter()
-            .filter_map(|row| Some((*row, self.resolve(node, &job, *row)?)));
-        job.resolved = resolved.collect();
-        let gone = |(row, write): &&(RowId, ExactWrite)| *write == ExactWrite::Delete && !job.present.contains_key(row);
-        job.absent = job.resolved.iter().filter(gone).map(|(row, _)| *row).collect();
+        let resolved: Result<Vec<_>, _> = rows.iter().map(|row| self.resolve(node, &job, *row)).collect();
+        job.resolved = match resolved {
+            Ok(resolved) => resolved.into_iter().flatten().collect(),
+            Err(undecided) => {
+                if let Some(daemon) = self.daemon(node) {
+                    daemon.job = Some(job);
+                    daemon.merge_max = 1;
+                }
+                self.roll_back(node);
+                return self.ask_a_person(node, &undecided);
+            }
+        };
+        let gone = |r: &&Resolved| r.write == ExactWrite::Delete && !job.present.contains_key(&r.row);
+        job.absent = job.resolved.iter().filter(gone).map(|r| r.row).collect();
         job.asked.clear();
         job.told.clear();
-        let lacks = |(row, write): &(RowId, ExactWrite)| lacks_values(write) && !job.present.contains_key(row);
-        let lacking: Vec<RowId> = job.resolved.iter().filter(|r| lacks(r)).map(|(row, _)| *row).collect();
+        let lacks = |r: &&Resolved| lacks_values(&r.write) && !job.present.contains_key(&r.row);
+        let lacking: Vec<RowId> = job.resolved.iter().filter(lacks).map(|r| r.row).collect();
         if let Some(daemon) = self.daemon(node) {
             daemon.job = Some(job);
         }
@@ -38,14 +47,38 @@ impl World {
         }
     }
 
-    fn resolve(&mut self, node: usize, job: &Job, row: RowId) -> Option<ExactWrite> {
-        let values: Row<'_> = job.rows.get(&row)?.iter().map(Kept::value).collect();
-        let described = self.catalog.find(self.relations.of(table_of(row.table)))?;
+    fn resolve(&mut self, node: usize, job: &Job, row: RowId) -> Result<Option<Resolved>, Box<Undecided>> {
+        let values: Option<Row<'_>> = job.rows.get(&row).map(|row| row.iter().map(Kept::value).collect());
+        let described = self.catalog.find(self.relations.of(table_of(row.table)));
+        let (Some(values), Some(described), Some(daemon)) = (values, described, self.nodes[node].daemon.as_mut())
+        else {
+            return Ok(None);
+        };
         let mut batch = Batch::default();
         batch.rows.insert(row, (described, values));
         let span = (job.origin, job.first, job.last);
-        let registers = self.nodes[node].daemon.as_mut()?.kernel.registers_mut();
-        Exact::of(registers, &batch, span, row).map(|exact| exact.write)
+        let mut exact = match Exact::of(daemon.kernel.registers_mut(), &batch, span, row) {
+            Ok(Some(exact)) => exact,
+            Ok(None) => return Ok(None),
+            Err(Error::Undecided(undecided)) => return Err(undecided),
+            Err(error) => {
+                self.violate(Law::NoError, format!("plan: {error}"));
+                return Ok(None);
+            }
+        };
+        let made = std::mem::take(&mut exact.made);
+        let given = self.make(node, job, row, &made);
+        for at in given.keys() {
+            let column = ColumnId(u16::try_from(*at).expect("tables have a few columns"));
+            exact.give(column, synapse_engine_change::Value::Null);
+        }
+        let (write, every) = (exact.write, exact.every);
+        Ok(Some(Resolved {
+            row,
+            write,
+            every,
+            given,
+        }))
     }
 
     /// Everything is there that locked rows need.
@@ -54,8 +87,8 @@ impl World {
             return;
         };
         job.stage = Stage::Writing;
-        for (row, write) in std::mem::take(&mut job.resolved) {
-            if let Some(piece) = self.exact(node, &job, row, &write) {
+        for resolved in std::mem::take(&mut job.resolved) {
+            if let Some(piece) = self.exact(node, &job, &resolved) {
                 job.script.push_back(piece);
             }
         }
@@ -66,10 +99,11 @@ impl World {
     }
 
     /// The statement that makes a row what it should be, if it is not.
-    fn exact(&mut self, node: usize, job: &Job, row: RowId, write: &ExactWrite) -> Option<Piece> {
+    fn exact(&mut self, node: usize, job: &Job, resolved: &Resolved) -> Option<Piece> {
+        let row = resolved.row;
         let (table, key) = (table_of(row.table), job.key(row));
         let there = job.present.contains_key(&row);
-        let (won, others, unknown) = match write {
+        let (won, others, unknown) = match &resolved.write {
             ExactWrite::Nothing => return None,
             ExactWrite::Delete => return there.then(|| Piece::plain(delete(table, vec![key], None))),
             ExactWrite::Live { won, others, unknown } => (won, others, unknown),
@@ -77,62 +111,43 @@ impl World {
         let column = |id: &ColumnId| usize::from(id.0);
         let values = job.rows.get(&row)?;
         let carried = |id: &ColumnId| datum(values[column(id)].value()).expect("what was won is carried");
-        let mut set: Vec<(usize, Datum)> = won.iter().map(|id| (column(id), carried(id))).collect();
-        if !there || matches!(job.kind, MarkerKind::Recheck { .. }) {
+        let won = won.iter().filter(|id| !resolved.given.contains_key(&column(id)));
+        let mut set: BTreeMap<usize, Datum> = won.map(|id| (column(id), carried(id))).collect();
+        set.extend(&resolved.given);
+        if !there || resolved.every || matches!(job.kind, MarkerKind::Recheck { .. }) {
             for (txn, id) in others
                 .iter()
                 .flat_map(|(txn, columns)| columns.iter().map(|id| (*txn, *id)))
             {
-                match self.fetch(node, txn, row, id) {
-                    Some(value) => set.push((column(&id), value)),
+                match self.written(node, txn, row).value(column(&id)).and_then(datum) {
+                    Some(value) => {
+                        set.insert(column(&id), value);
+                    }
                     None => self.violate(Law::NoError, format!("{txn} has no column {} of {row:?}", id.0)),
                 }
             }
         }
         if there {
-            set.retain(|(at, _)| *at != 0);
-            let targets = vec![Target { key, set }];
-            return (!targets[0].set.is_empty()).then(|| Piece::plain(update(table, targets, None)));
+            set.remove(&0);
+            let set: Vec<(usize, Datum)> = set.into_iter().collect();
+            return (!set.is_empty()).then(|| Piece::plain(update(table, vec![Target::new(key, set)], None)));
         }
         if !unknown.is_empty() {
-            // A row that is nowhere any more: whoever deleted it there had seen the update, and that is on its way.
-            let told = job.told.get(&row)?.as_ref()?;
-            set.extend(unknown.iter().map(|id| (column(id), told[column(id)])));
+            // A row that is nowhere any more: whoever deleted it there had seen the update, and that is on its way; or a
+            // policy has changed, and then some write says what it found.
+            let found = job.told.get(&row)?.clone().or_else(|| self.found(node, row))?;
+            set.extend(unknown.iter().map(|id| (column(id), found[column(id)])));
         }
         let mut new = vec![None; table.columns().len()];
-        new[0] = Some(key);
         for (at, value) in set {
             new[at] = value;
         }
+        new[0] = Some(key);
         let statement = insert(table, vec![new], OnConflict::Nothing);
         Some(Piece {
             statement,
             rows: vec![(key, vec![row])],
         })
-    }
-
-    /// The value that a transaction gave to a column of a row, out of the journal.
-    fn fetch(&self, node: usize, txn: TxnId, row: RowId, column: ColumnId) -> Option<Datum> {
-        let block = self.nodes[node].disk.block(txn)?;
-        let mut found = None;
-        for change in block.changes_of(0) {
-            let table = self.catalog.find(change.relation())?;
-            if table.id != row.table {
-                continue;
-            }
-            let mapping = Mapping::new(change.relation(), &table).ok()?;
-            let new = match change {
-                Change::Insert { new, .. } | Change::Update { new, .. } => new,
-                Change::Delete { .. } | Change::Truncate { .. } => continue,
-            };
-            if row_id(&mapping, new) == row {
-                match mapping.value(new, column) {
-                    Value::Unchanged => {}
-                    value @ (Value::Null | Value::Text(_) | Value::Binary(_)) => found = datum(value),
-                }
-            }
-        }
-        found
     }
 }
 

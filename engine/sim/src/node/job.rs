@@ -1,16 +1,16 @@
 //! One transaction of the applier: what it carries and how far it is.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::rc::Rc;
 
 use synapse_engine_change::{Block, Value};
-use synapse_engine_identity::{Hlc, Origin, RowId, Stamp};
-use synapse_engine_plan::{Batch, ExactWrite, Row};
+use synapse_engine_identity::{ColumnId, Epoch, Hlc, Origin, RowId, Stamp};
+use synapse_engine_plan::{Added, Batch, ExactWrite, Row};
 use synapse_engine_replication::{Decided, InProgress, Lane, Marker, MarkerKind};
 use synapse_wal_types::{Lsn, Xid};
 
 use crate::catalog::datum;
-use crate::postgres::{self, Statement};
+use crate::postgres::{self, Datum, Statement};
 
 /// What the applier waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,6 +47,27 @@ pub(crate) enum Kept {
     Text(Vec<u8>),
 }
 
+/// What a locked row is to become.
+#[derive(Clone, Debug)]
+pub(crate) struct Resolved {
+    pub(crate) row: RowId,
+    pub(crate) write: ExactWrite,
+    /// Whether what others won is written too.
+    pub(crate) every: bool,
+    /// Values that were made of several writes.
+    pub(crate) given: BTreeMap<usize, Datum>,
+}
+
+/// What one update of a batch made of a counter.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Addition {
+    column: usize,
+    old: Datum,
+    new: Datum,
+    /// Whether a statement of the batch writes it.
+    planned: bool,
+}
+
 /// One transaction of the applier.
 #[derive(Debug)]
 pub(crate) struct Job {
@@ -63,6 +84,10 @@ pub(crate) struct Job {
     pub(crate) running: Option<Piece>,
     pub(crate) lane: Lane,
     pub(crate) dropped: Vec<RowId>,
+    /// All that dropped out of the batch's statements.
+    pub(crate) dropped_out: BTreeSet<RowId>,
+    /// What the batch's transactions made of counters.
+    pub(crate) added: BTreeMap<RowId, Vec<Addition>>,
     pub(crate) rows: BTreeMap<RowId, Vec<Kept>>,
     /// Rows that were there when they were locked.
     pub(crate) present: BTreeMap<RowId, postgres::Row>,
@@ -75,7 +100,7 @@ pub(crate) struct Job {
     pub(crate) late: Vec<Xid>,
     pub(crate) looks: u32,
     /// What locked rows are to become.
-    pub(crate) resolved: Vec<(RowId, ExactWrite)>,
+    pub(crate) resolved: Vec<Resolved>,
     /// Rows that a peer was asked for, by the number of the question.
     pub(crate) asked: BTreeMap<u64, RowId>,
     /// What it answered: nothing, when the row is not there any more.
@@ -118,15 +143,47 @@ impl Job {
             last: self.last,
             hlc: self.hlc,
             decided_at: decided.at,
-            epoch: decided.epoch,
+            epoch: self.epoch(decided),
             xmin: Xid(0),
         }
+    }
+
+    /// The policies of its transactions: what this node writes from here on is under them too.
+    fn epoch(&self, decided: Decided) -> Epoch {
+        let of_transactions = self.stamps.iter().map(|stamp| stamp.epoch).max();
+        decided.epoch.max(of_transactions.unwrap_or_default())
     }
 
     /// Remembers the rows of a batch, beyond the life of its blocks.
     pub(crate) fn keep_rows(&mut self, batch: &Batch<'_>) {
         let kept = |row: &Row<'_>| row.iter().map(|value| Kept::of(*value)).collect::<Vec<_>>();
         self.rows = batch.rows.iter().map(|(id, (_, row))| (*id, kept(row))).collect();
+        let addition = |(column, added): &(ColumnId, Added<'_>)| Addition {
+            column: usize::from(column.0),
+            old: datum(added.old).flatten(),
+            new: datum(added.new).flatten(),
+            planned: added.planned,
+        };
+        let additions = batch.added.iter();
+        self.added = additions
+            .map(|(row, added)| (*row, added.iter().map(addition).collect()))
+            .collect();
+    }
+
+    /// What the batch adds to a counter of a row that stands, beyond what its statements have written.
+    pub(crate) fn added(&self, row: RowId, column: usize) -> u64 {
+        let dropped = self.dropped_out.contains(&row);
+        let additions = self.added.get(&row).into_iter().flatten();
+        let open = additions.filter(|a| a.column == column && (dropped || !a.planned));
+        let more = open.map(|a| a.new.unwrap_or_default().wrapping_sub(a.old.unwrap_or_default()));
+        more.fold(0, u64::wrapping_add)
+    }
+
+    /// Remembers a row by its key alone.
+    pub(crate) fn keep_key(&mut self, row: RowId, columns: usize, key: u64) {
+        let mut kept = vec![Kept::Unchanged; columns];
+        kept[0] = Kept::Text(key.to_string().into_bytes());
+        self.rows.insert(row, kept);
     }
 
     /// The key of one of its rows.

@@ -1,13 +1,17 @@
 //! Start, crash and start again, of the engine and of the server.
 
+use std::rc::Rc;
+
+use synapse_engine_change::Block;
 use synapse_engine_identity::{Context, Hlc, Stamp};
-use synapse_engine_plan::{Mapping, Tables, writes_of};
-use synapse_engine_replication::{Barrier, Kernel, Limits, MemoryOverflow, Monotonic, Progress};
+use synapse_engine_plan::{Mapping, PolicySet, Tables, writes_of};
+use synapse_engine_replication::{Barrier, Kernel, Limits, MemoryOverflow, Monotonic, Policies, Progress};
 use synapse_wal_types::Lsn;
 
 use super::{Daemon, Owner, Phase};
 use crate::laws;
-use crate::postgres::{Durability, Kind, Roident, SessionId, Statement};
+use crate::policies;
+use crate::postgres::{Durability, Kind, Roident, SessionId, Statement, Table};
 use crate::violation::Law;
 use crate::world::{Event, World};
 
@@ -90,8 +94,11 @@ impl World {
     }
 
     fn remember_journals(&self, node: usize, progress: &Progress, kernel: &mut Kernel<MemoryOverflow>) {
-        for (stamp, writes) in self.journalled(node, progress) {
-            for write in writes {
+        for PolicySet { epoch, table, rules } in self.known_policies(node) {
+            kernel.learn(epoch, table, rules);
+        }
+        for (stamp, block) in self.journalled(node, progress) {
+            for write in self.writes(&block, kernel.policies()) {
                 match write {
                     Noted::Write(write) => kernel.remember_write(&stamp, &write),
                     Noted::Truncate(table) => kernel.registers_mut().note_truncate(&stamp, table),
@@ -99,6 +106,25 @@ impl World {
             }
         }
         kernel.drop_again();
+    }
+
+    /// The policies that are visible, or in a journal: one that was read may not be visible yet.
+    fn known_policies(&self, node: usize) -> Vec<PolicySet> {
+        let visible = self.nodes[node].server.rows(Table::Policies);
+        let logs = self.nodes[node].disk.logs.values();
+        let blocks = logs.flat_map(crate::disk::Log::blocks);
+        let read = blocks
+            .flat_map(|block| block.changes_of(0))
+            .filter_map(|change| policies::of_change(&change));
+        visible.iter().map(policies::of_row).chain(read).collect()
+    }
+
+    pub(super) fn learn_from_journals(&mut self, node: usize) {
+        let known = self.known_policies(node);
+        let Some(daemon) = self.daemon(node) else { return };
+        for PolicySet { epoch, table, rules } in known {
+            daemon.kernel.learn(epoch, table, rules);
+        }
     }
 
     /// Whether the journal holds all that is applied.
@@ -140,7 +166,7 @@ impl World {
     }
 
     /// What the journals say of unstable writes, in the order of time: of peers only what is committed here.
-    fn journalled(&self, node: usize, progress: &Progress) -> Vec<(Stamp, Vec<Noted>)> {
+    fn journalled(&self, node: usize, progress: &Progress) -> Vec<(Stamp, Rc<Block>)> {
         let frontier = self.frontier(node);
         let n = &self.nodes[node];
         let mut found = Vec::new();
@@ -149,7 +175,7 @@ impl World {
                 let stamp = block.stamp(0);
                 let unstable = stamp.txn.lsn > progress.forgotten.get(*origin);
                 if unstable && (*origin == n.origin || frontier.covers(stamp.txn)) {
-                    found.push((stamp, self.writes(block)));
+                    found.push((stamp, Rc::clone(block)));
                 }
             }
         }
@@ -157,8 +183,9 @@ impl World {
         found
     }
 
-    pub(crate) fn writes(&self, block: &synapse_engine_change::Block) -> Vec<Noted> {
+    pub(crate) fn writes(&self, block: &Block, policies: &Policies) -> Vec<Noted> {
         let mut noted = Vec::new();
+        let epoch = block.stamp(0).epoch;
         for change in block.changes_of(0) {
             let Some(table) = self.catalog.find(change.relation()) else {
                 continue;
@@ -168,7 +195,8 @@ impl World {
                 continue;
             }
             let mapping = Mapping::new(change.relation(), &table).expect("all nodes have the same tables");
-            noted.extend(writes_of(&mapping, &change).into_iter().flatten().map(Noted::Write));
+            let writes = writes_of(&mapping, &change, policies.at(table.id, epoch));
+            noted.extend(writes.into_iter().flatten().map(Noted::Write));
         }
         noted
     }

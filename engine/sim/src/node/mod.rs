@@ -9,6 +9,7 @@ mod exact;
 mod job;
 mod late;
 mod live;
+mod made;
 mod parts;
 mod ship;
 mod steps;

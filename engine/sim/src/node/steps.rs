@@ -16,10 +16,7 @@ pub(super) fn pieces(step: &Step<'_>, guard: &Guard, job: &Job, standing: &[Vec<
             vec![keyed(rows, delete(table_of(rows.table.id), keys, Some(guard.clone())))]
         }
         Step::Update(rows) => {
-            let target = |row: &Row<'_>| Target {
-                key: key(row),
-                set: set_of(row, 1),
-            };
+            let target = |row: &Row<'_>| Target::new(key(row), set_of(row, 1));
             let targets = rows.rows.iter().map(|(_, row)| target(row)).collect();
             vec![keyed(
                 rows,
@@ -39,10 +36,7 @@ pub(super) fn pieces(step: &Step<'_>, guard: &Guard, job: &Job, standing: &[Vec<
         }
         Step::Move { table, from, to } => {
             let key = key(&from.1);
-            let targets = vec![Target {
-                key,
-                set: set_of(&to.1, 0),
-            }];
+            let targets = vec![Target::new(key, set_of(&to.1, 0))];
             let statement = update(table_of(table.id), targets, Some(guard.clone()));
             vec![Piece {
                 statement,

@@ -8,7 +8,7 @@ use super::schema::{Datum, Row, Table};
 use super::wal::{Commit, Effect, Item};
 
 /// The relations of all tables, made once for a run.
-pub(crate) struct Relations([Arc<Relation>; 4]);
+pub(crate) struct Relations([Arc<Relation>; Table::ALL.len()]);
 
 impl Relations {
     pub(crate) fn new() -> Self {
@@ -65,8 +65,8 @@ fn change(table: Table, effect: &Effect) -> (OpCode, Vec<Vec<Sent>>) {
     };
     match effect {
         Effect::Insert { new } => (OpCode::Insert, vec![full(new)]),
-        Effect::Delete { old } if table.keyed() => (OpCode::DeleteKey, vec![key(old)]),
-        Effect::Delete { old } => (OpCode::DeleteFull, vec![full(old)]),
+        Effect::Delete { old } if table.logs_old_rows() => (OpCode::DeleteFull, vec![full(old)]),
+        Effect::Delete { old } => (OpCode::DeleteKey, vec![key(old)]),
         Effect::Truncate => (OpCode::Truncate, Vec::new()),
         Effect::Update { old, new, untouched } => {
             let part = |(at, datum): (usize, &Datum)| {
@@ -77,7 +77,7 @@ fn change(table: Table, effect: &Effect) -> (OpCode, Vec<Vec<Sent>>) {
                 }
             };
             let sent = new.iter().enumerate().map(part).collect();
-            if !table.keyed() {
+            if table.logs_old_rows() {
                 (OpCode::UpdateOldFull, vec![full(old), sent])
             } else if old[0] == new[0] {
                 (OpCode::Update, vec![sent])

@@ -124,6 +124,9 @@ impl Server {
                     for (column, value) in &target.set {
                         new[*column] = *value;
                     }
+                    if let Some((column, more)) = target.add {
+                        new[column] = new[column].map(|n| n + more);
+                    }
                     new
                 };
                 let untouched = (0..table.columns().len())
@@ -197,7 +200,7 @@ impl Server {
         let heap = &self.heaps[table.index()];
         let seen = running.found.or_else(|| heap.seen(key, &self.xacts, snapshot, top));
         let Some(seen) = seen else { return RowStep::Next };
-        if !self.passes(heap.version(seen), guard) && running.found.is_none() {
+        if !self.passes(heap.version(seen), guard, top) && running.found.is_none() {
             return RowStep::Next;
         }
         running.found = Some(seen);
@@ -207,7 +210,7 @@ impl Server {
             Found::Ready(at) => at,
         };
         let old = heap.version(at).row.clone();
-        if old[0] != Some(key) || !self.passes(heap.version(at), guard) {
+        if old[0] != Some(key) || !self.passes(heap.version(at), guard, top) {
             return RowStep::Next;
         }
         let replaced = guard.map(|guard| self.replaced(table, heap.version(at), guard));
@@ -329,11 +332,12 @@ impl Server {
         RowStep::Next
     }
 
-    fn passes(&self, version: &Version, guard: Option<&Guard>) -> bool {
+    fn passes(&self, version: &Version, guard: Option<&Guard>, top: Option<Xid>) -> bool {
         let Some(guard) = guard else { return true };
         let ours = match self.xacts.status(version.xmin) {
             Status::Committed { roident } => guard.ours.contains(&roident),
-            Status::Running { .. } | Status::Aborted => false,
+            Status::Running { .. } => self.xacts.mine(version.xmin, top),
+            Status::Aborted => false,
         };
         ours || guard.horizon.is_some_and(|horizon| version.xmin < horizon)
     }

@@ -21,10 +21,23 @@ pub(crate) enum Table {
     Unique,
     /// `a, b`: no key; replica identity full.
     Keyless,
+    /// `id, a, b, big, n`: replica identity full, `big` TOASTed; `n` is a number that applications add to.
+    Full,
+    /// `epoch, tab, code`: the conflict policies.
+    Policies,
 }
 
 impl Table {
-    pub(crate) const ALL: [Table; 4] = [Table::Plain, Table::Toast, Table::Unique, Table::Keyless];
+    pub(crate) const ALL: [Table; 6] = [
+        Table::Plain,
+        Table::Toast,
+        Table::Unique,
+        Table::Keyless,
+        Table::Full,
+        Table::Policies,
+    ];
+    /// The column of [`Table::Full`] that applications add to.
+    pub(crate) const COUNTER: usize = 4;
 
     pub(crate) const fn index(self) -> usize {
         match self {
@@ -32,6 +45,8 @@ impl Table {
             Table::Toast => 1,
             Table::Unique => 2,
             Table::Keyless => 3,
+            Table::Full => 4,
+            Table::Policies => 5,
         }
     }
 
@@ -41,6 +56,8 @@ impl Table {
             Table::Toast => "toast",
             Table::Unique => "uniq",
             Table::Keyless => "keyless",
+            Table::Full => "full",
+            Table::Policies => "policies",
         }
     }
 
@@ -50,13 +67,15 @@ impl Table {
             Table::Toast => &["id", "a", "big"],
             Table::Unique => &["id", "u", "a"],
             Table::Keyless => &["a", "b"],
+            Table::Full => &["id", "a", "b", "big", "n"],
+            Table::Policies => &["epoch", "tab", "code"],
         }
     }
 
     /// Whether its first column is its key.
     pub(crate) const fn keyed(self) -> bool {
         match self {
-            Table::Plain | Table::Toast | Table::Unique => true,
+            Table::Plain | Table::Toast | Table::Unique | Table::Full | Table::Policies => true,
             Table::Keyless => false,
         }
     }
@@ -64,7 +83,7 @@ impl Table {
     /// Columns with a unique index, the key first.
     pub(crate) const fn unique(self) -> &'static [usize] {
         match self {
-            Table::Plain | Table::Toast => &[0],
+            Table::Plain | Table::Toast | Table::Full | Table::Policies => &[0],
             Table::Unique => &[0, 1],
             Table::Keyless => &[],
         }
@@ -73,7 +92,16 @@ impl Table {
     pub(crate) const fn toasted(self, column: usize) -> bool {
         match self {
             Table::Toast => column == 2,
-            Table::Plain | Table::Unique | Table::Keyless => false,
+            Table::Full => column == 3,
+            Table::Plain | Table::Unique | Table::Keyless | Table::Policies => false,
+        }
+    }
+
+    /// Whether old rows are logged whole.
+    pub(crate) const fn logs_old_rows(self) -> bool {
+        match self {
+            Table::Keyless | Table::Full => true,
+            Table::Plain | Table::Toast | Table::Unique | Table::Policies => false,
         }
     }
 
@@ -90,10 +118,10 @@ impl Table {
         Arc::new(Relation {
             schema: "public".to_owned(),
             name: self.name().to_owned(),
-            identity: if self.keyed() {
-                Identity::Default
-            } else {
+            identity: if self.logs_old_rows() {
                 Identity::Full
+            } else {
+                Identity::Default
             },
             columns: self.columns().iter().enumerate().map(column).collect(),
         })

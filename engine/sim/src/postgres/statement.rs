@@ -11,10 +11,18 @@ use super::schema::{Datum, Row, Table};
 pub(crate) struct Target {
     pub(crate) key: u64,
     pub(crate) set: Vec<(usize, Datum)>,
+    /// Added to a column: `n = n + 3`.
+    pub(crate) add: Option<(usize, u64)>,
+}
+
+impl Target {
+    pub(crate) const fn new(key: u64, set: Vec<(usize, Datum)>) -> Self {
+        Target { key, set, add: None }
+    }
 }
 
 /// A condition on the last writer of the version that is replaced:
-/// `roident = ANY(ours) OR age(xmin) > age(horizon)`.
+/// `xmin = pg_current_xact_id() OR roident = ANY(ours) OR age(xmin) > age(horizon)`.
 #[derive(Clone, Debug)]
 pub(crate) struct Guard {
     pub(crate) ours: Vec<Roident>,

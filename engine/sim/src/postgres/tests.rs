@@ -70,10 +70,7 @@ fn insert(on_conflict: OnConflict) -> Statement {
 }
 
 fn update(guard: Option<Guard>) -> Statement {
-    let targets = vec![Target {
-        key: 1,
-        set: vec![(1, Some(11))],
-    }];
+    let targets = vec![Target::new(1, vec![(1, Some(11))])];
     Statement::Update {
         table: Table::Plain,
         targets,

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use synapse_engine_identity::{
     ColumnId, ColumnSet, Context, Epoch, Hlc, Incarnation, Origin, RowId, Stamp, TableId, TxnId, WriteOp,
 };
-use synapse_engine_replication::{MemoryOverflow, Overflow, Registers, Target};
+use synapse_engine_replication::{MemoryOverflow, Overflow, Registers, Standing, Target, Verdict};
 use synapse_wal_types::Lsn;
 
 use super::{DiskOverflow, row};
@@ -109,7 +109,8 @@ impl Both {
             self.disk.note(stamp, row, op);
             self.memory.note(stamp, row, op);
         } else {
-            assert_eq!(self.disk.decide(stamp, row, op), self.memory.decide(stamp, row, op));
+            let (disk, memory) = (self.disk.decide(stamp, row, op), self.memory.decide(stamp, row, op));
+            assert_eq!(decided(&disk), decided(&memory));
         }
         assert!(self.disk.rows_in_memory() <= LIMIT);
     }
@@ -133,6 +134,15 @@ impl Both {
     fn prune(&mut self, world: &World) {
         self.disk.prune(|origin, lsn| world.stable(origin, lsn));
         self.memory.prune(|origin, lsn| world.stable(origin, lsn));
+    }
+}
+
+/// What a verdict leads to. Which of the writes that are stable it met depends on what is forgotten early.
+fn decided(verdict: &Verdict) -> (&'static str, Option<Standing>) {
+    match verdict {
+        Verdict::Plain => ("plain", None),
+        Verdict::Lost(met) => ("lost", Some(met.standing)),
+        Verdict::Contested(met) => ("contested", Some(met.standing)),
     }
 }
 

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::super::{Author, Register, Target};
-use super::history::{COLUMNS, History, ORIGINS, Op, Txn, Winners, column_id};
+use super::history::{COLUMNS, History, ORIGINS, Op, TABLE, Txn, Winners, column_id, origins};
 use super::observe;
 
 /// Something that happens.
@@ -24,6 +24,10 @@ pub(super) enum Step {
     Prune {
         at: u8,
     },
+    /// The first replica sets a policy.
+    Policy {
+        choice: u8,
+    },
     /// Everything is delivered to everyone, and everyone prunes.
     Settle,
 }
@@ -36,6 +40,7 @@ pub(super) fn steps() -> impl Strategy<Value = Vec<Step>> {
         5 => (replica(), replica()).prop_map(|(at, of)| Step::Deliver { at, of }),
         1 => replica().prop_map(|at| Step::Prune { at }),
         1 => Just(Step::Settle),
+        1 => (0_u8..20).prop_map(|choice| Step::Policy { choice }),
     ];
     proptest::collection::vec(step, 0..48)
 }
@@ -47,6 +52,7 @@ struct Replica {
     /// Of each origin the last transaction that it has applied, or written.
     applied: [u64; ORIGINS],
     hlc: u64,
+    epoch: u32,
 }
 
 /// Everything.
@@ -76,6 +82,10 @@ impl Cluster {
                 }
                 Step::Prune { at } if prunes => cluster.prune(usize::from(at)),
                 Step::Prune { .. } => {}
+                Step::Policy { choice } => {
+                    cluster.replicas[0].epoch += 1;
+                    cluster.history.set_policy(cluster.replicas[0].epoch, choice);
+                }
                 Step::Settle => {
                     cluster.deliver_all();
                     (0..ORIGINS).filter(|_| prunes).for_each(|at| cluster.prune(at));
@@ -113,6 +123,8 @@ impl Cluster {
             lsn: replica.applied[at],
             hlc: replica.hlc,
             context,
+            epoch: replica.epoch,
+            old: replica.row,
             ops,
         };
         observe(&mut replica.register, &txn);
@@ -145,13 +157,16 @@ impl Cluster {
         let replica = &mut self.replicas[at];
         replica.applied[of] = txn.lsn;
         replica.hlc = replica.hlc.max(txn.hlc);
+        replica.epoch = replica.epoch.max(txn.epoch);
         true
     }
 
     /// The exact path: the row becomes what its register says; a row that comes back whole takes from the writer's
     /// replica what nobody here knows, and stays away when it is gone there too.
     fn resolve(&mut self, at: usize, of: usize) {
-        let winners = match self.replicas[at].register.target(|origin| origin.0, None) {
+        let origins = origins();
+        let book = self.history.policies.book(TABLE, &origins);
+        let winners = match self.replicas[at].register.target(&book, None) {
             Target::Untouched => return,
             Target::Dead => {
                 self.replicas[at].row = None;
@@ -169,7 +184,7 @@ impl Cluster {
         let lacks = (0..COLUMNS).any(|column| known(column).is_none());
         self.revived += usize::from(rest.is_none() && lacks);
         let rest = if rest.is_none() && lacks {
-            self.replicas[of].row
+            self.replicas[of].row.or_else(|| self.old_row(at))
         } else {
             rest
         };
@@ -178,6 +193,20 @@ impl Cluster {
         }
         let value = |column: usize| known(column).or_else(|| rest.and_then(|row| row[column]));
         self.replicas[at].row = Some(std::array::from_fn(value));
+    }
+
+    /// What the last of the writes that are known found. A row that is nowhere any more comes back only where writes of
+    /// several epochs meet, and then some of them carry what they found.
+    fn old_row(&self, at: usize) -> Option<Winners> {
+        let entries = self.replicas[at].register.entries.iter().map(|e| e.author());
+        let known = entries.filter_map(|a| {
+            let is = |t: &&Txn| t.author() == a;
+            self.history.txns.iter().find(is)
+        });
+        known
+            .filter(|txn| txn.old.is_some())
+            .max_by_key(|txn| (txn.hlc, txn.origin))?
+            .old
     }
 
     /// Forgets what is stable: what everyone has applied, and what everything that is still to come has seen.
@@ -189,9 +218,10 @@ impl Cluster {
         let limit = |origin: usize| bounds.iter().map(|bound| bound[origin]).min().unwrap_or_default();
         let limits: [u64; ORIGINS] = std::array::from_fn(limit);
         let stable = |author: Author| author.lsn.0 <= limits[usize::from(author.origin.0)];
+        let origins = origins();
         let register = &mut self.replicas[at].register;
         let before = register.entries.len();
-        register.prune(|origin| origin.0, stable);
+        register.prune(&self.history.policies.book(TABLE, &origins), stable);
         self.pruned += before - register.entries.len();
     }
 }
