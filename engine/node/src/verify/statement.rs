@@ -95,7 +95,7 @@ pub(super) fn values(part: &TablePart, catalog: &Catalog) -> String {
     let digests = each(&|column| format!("md5(ROW({column})::text)"));
     let key = if part.key.is_empty() { &part.columns } else { &part.key };
     let key: Vec<String> = key.iter().map(|c| format!("t.{}", ident(c))).collect();
-    let key_json = format!("(SELECT row_to_json(x)::text FROM (SELECT {}) x)", key.join(", "));
+    let key_json = format!("(SELECT row_to_json(x.*)::text FROM (SELECT {}) x)", key.join(", "));
     if part.key.is_empty() {
         let r = row_md5(part);
         let from = from(part);

@@ -39,3 +39,16 @@ fn a_key_is_found_by_its_text_where_its_type_is_unknown() {
     let join = "JOIN unnest($1::text[], $2::text[]) AS w(k1, k2) ON format('%s', t.\"id\") = w.k1 AND format('%s', t.\"v\") = w.k2";
     assert!(sql.ends_with(join), "{sql}");
 }
+
+#[test]
+fn a_column_may_have_the_name_of_an_alias() {
+    let catalog = Catalog {
+        tables: Vec::new(),
+        why_not_replicated: Vec::new(),
+    };
+    let sql = values(&part(&["id"]), &catalog);
+    assert!(
+        sql.contains("row_to_json(x.*)"),
+        "a bare x would be the column of that name: {sql}"
+    );
+}
