@@ -34,6 +34,18 @@ CREATE TABLE IF NOT EXISTS synapse.policies (
     set_at      timestamptz NOT NULL DEFAULT now()
 );
 
+-- Rows that `synapsectl verify --repair` had this node repair, each noted in the transaction that repaired it.
+CREATE TABLE IF NOT EXISTS synapse.repair_log (
+    id          bigint      GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    table_name  text        NOT NULL,
+    key         jsonb       NOT NULL,
+    source      text        NOT NULL,
+    before      jsonb       NOT NULL,
+    after       jsonb,
+    repaired_at timestamptz NOT NULL DEFAULT now(),
+    repaired_by text        NOT NULL
+);
+
 -- Replica identities that we changed: what the table had, and what we gave it.
 CREATE TABLE IF NOT EXISTS synapse.identities (
     relation regclass PRIMARY KEY,
