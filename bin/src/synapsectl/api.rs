@@ -1,5 +1,6 @@
 //! The daemon's API, asked over plain HTTP on loopback.
 
+use std::io::{BufRead, BufReader, Read};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -92,6 +93,14 @@ impl Reach {
         self.get(path, patience)?.parse()
     }
 
+    /// A question whose answer comes line by line.
+    pub(crate) fn question(&self, path: &str) -> anyhow::Result<Call> {
+        Ok(Call {
+            url: self.url(path)?,
+            change: None,
+        })
+    }
+
     /// Changes something.
     pub(crate) fn change<T: DeserializeOwned>(
         &self,
@@ -99,12 +108,54 @@ impl Reach {
         body: &serde_json::Value,
     ) -> anyhow::Result<(T, String)> {
         let url = self.url(path)?;
-        let request = agent(PATIENCE)
-            .post(&url)
-            .header("Authorization", format!("Bearer {}", self.token()?))
-            .header("Content-Type", "application/json");
+        let request = post(&agent(PATIENCE), &url, &self.token()?);
         reply(&url, request.send(body.to_string()))?.parse()
     }
+}
+
+/// What is asked of a daemon: ready to be sent from another thread.
+#[derive(Debug)]
+pub(crate) struct Call {
+    url: String,
+    /// The token, and what is to be changed.
+    change: Option<(String, String)>,
+}
+
+impl Call {
+    /// Asks, and gives the answer's lines to `take` as they come, until it wants no more.
+    pub(crate) fn follow(self, patience: Duration, mut take: impl FnMut(String) -> bool) -> anyhow::Result<()> {
+        let Call { url, change } = self;
+        let agent = agent(patience);
+        let answer = match change {
+            None => agent.get(&url).call(),
+            Some((token, body)) => post(&agent, &url, &token).send(body),
+        };
+        let mut answer = answer.map_err(|error| lost(&url, error))?;
+        let status = answer.status().as_u16();
+        if Exit::of_status(status) != Exit::Done {
+            let body = read(&mut answer).map_err(|error| lost(&url, error))?;
+            return Err(Reply { status, body }.refusal(Exit::of_status(status)).into());
+        }
+        let lines = answer.body_mut().with_config().limit(u64::MAX).reader();
+        let mut lines = BufReader::new(lines);
+        loop {
+            let mut line = String::new();
+            let read = lines.by_ref().take(BODY_MAX).read_line(&mut line);
+            match read {
+                Ok(0) => return Ok(()),
+                Ok(_) if take(line) => {}
+                Ok(_) => return Ok(()),
+                Err(error) => return Err(Failure::new(Exit::Unreachable, format!("{url}: {error}")).into()),
+            }
+        }
+    }
+}
+
+fn post(agent: &ureq::Agent, url: &str, token: &str) -> ureq::RequestBuilder<ureq::typestate::WithBody> {
+    agent
+        .post(url)
+        .header("Authorization", format!("Bearer {token}"))
+        .header("Content-Type", "application/json")
 }
 
 impl Reply {
@@ -144,20 +195,20 @@ fn agent(patience: Duration) -> ureq::Agent {
 }
 
 fn reply(url: &str, answer: Result<ureq::http::Response<ureq::Body>, ureq::Error>) -> anyhow::Result<Reply> {
-    let lost = |error: ureq::Error| {
-        Failure::new(Exit::Unreachable, format!("{url}: {error}")).hint("is synapsed running there?")
-    };
-    let mut answer = answer.map_err(lost)?;
-    let body = answer
-        .body_mut()
-        .with_config()
-        .limit(BODY_MAX)
-        .read_to_string()
-        .map_err(lost)?;
+    let mut answer = answer.map_err(|error| lost(url, error))?;
+    let body = read(&mut answer).map_err(|error| lost(url, error))?;
     Ok(Reply {
         status: answer.status().as_u16(),
         body,
     })
+}
+
+fn read(answer: &mut ureq::http::Response<ureq::Body>) -> Result<String, ureq::Error> {
+    answer.body_mut().with_config().limit(BODY_MAX).read_to_string()
+}
+
+fn lost(url: &str, error: ureq::Error) -> Failure {
+    Failure::new(Exit::Unreachable, format!("{url}: {error}")).hint("is synapsed running there?")
 }
 
 /// A variable that is set and not empty: make exports what nobody has set as empty.

@@ -37,7 +37,7 @@ impl Command {
         match self {
             Command::Status => status::run(reach, output),
             Command::Wait(command) => command.run(reach, output),
-            Command::Verify(command) => command.run(reach, output),
+            Command::Verify(command) => command.run(reach, output).await,
             Command::Table(command) => command.run(reach, output),
             Command::Apply(command) => command.run(reach, output),
             Command::Conflict(command) => command.run(reach, output),

@@ -23,6 +23,9 @@ pub(crate) enum Exit {
 }
 
 impl Exit {
+    /// By ^C, as shells count it.
+    pub(crate) const INTERRUPTED: u8 = 130;
+
     const fn number(self) -> u8 {
         match self {
             Exit::Done => 0,
@@ -67,6 +70,24 @@ impl Failure {
             error: error.into(),
             hint: None,
         }
+    }
+
+    /// As it stands in an answer that is followed.
+    pub(crate) fn of_line(status: u16, error: impl Into<String>, hint: Option<String>) -> Self {
+        Failure {
+            exit: Exit::of_status(status),
+            error: error.into(),
+            hint,
+        }
+    }
+
+    /// One more thing that helps.
+    pub(crate) fn and_hint(mut self, more: &str) -> Self {
+        self.hint = Some(match self.hint {
+            Some(hint) => format!("{hint}; {more}"),
+            None => more.to_owned(),
+        });
+        self
     }
 
     pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {

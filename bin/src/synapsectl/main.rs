@@ -8,6 +8,7 @@ mod command;
 mod conflict;
 mod demo;
 mod exit;
+mod follow;
 mod link;
 mod node;
 mod output;

@@ -1,16 +1,21 @@
 //! `verify`: whether all nodes hold the same rows.
 
-use std::collections::BTreeMap;
+mod token;
+mod verdict;
+
 use std::process::ExitCode;
 use std::time::Duration;
 
+use anyhow::Context;
 use clap::Args;
-use serde::Deserialize;
+use serde_json::value::RawValue;
 
 use crate::api::{Reach, escaped};
-use crate::columns::{aligned, row};
 use crate::exit::Exit;
+use crate::follow::{Ended, Followed, follow};
 use crate::output::Output;
+use token::{SoFar, Token};
+use verdict::Verdict;
 
 /// Reading all rows of all nodes takes as long as it takes; only a daemon that hangs is given up.
 const PATIENCE: Duration = Duration::from_secs(24 * 3600);
@@ -21,122 +26,76 @@ pub(crate) struct Verify {
     /// Only this table, with or without its schema; may be repeated
     #[arg(long = "table", value_name = "TABLE")]
     tables: Vec<String>,
-}
-
-#[derive(Deserialize)]
-struct Verdict {
-    equal: bool,
-    tables: Vec<Table>,
-}
-
-#[derive(Deserialize)]
-struct Table {
-    table: String,
-    rows: BTreeMap<String, u64>,
-    equal: bool,
-    differences_total: u64,
-    differences: Vec<Difference>,
-    #[serde(default)]
-    missing_on: Vec<String>,
-    #[serde(default)]
-    columns_missing: BTreeMap<String, Vec<String>>,
-}
-
-#[derive(Deserialize)]
-struct Difference {
-    key: serde_json::Value,
-    nodes: BTreeMap<String, serde_json::Value>,
+    /// Go on where an earlier run was cut off: what it named as it ended
+    #[arg(long, value_name = "TOKEN")]
+    resume: Option<Token>,
 }
 
 impl Verify {
-    pub(crate) fn run(self, reach: &Reach, output: Output) -> anyhow::Result<ExitCode> {
-        let tables: Vec<String> = self
-            .tables
-            .iter()
-            .map(|table| format!("table={}", escaped(table)))
-            .collect();
-        let path = format!("/v1/verify?{}", tables.join("&"));
-        let (verdict, body) = reach.ask::<Verdict>(&path, PATIENCE)?;
-        output.pass(&body, || verdict.text())?;
-        Ok(if verdict.equal { Exit::Done } else { Exit::No }.into())
+    pub(crate) async fn run(self, reach: &Reach, output: Output) -> anyhow::Result<ExitCode> {
+        let Verify { tables, resume } = self;
+        compare(reach, output, &tables, resume).await
     }
 }
 
-impl Verdict {
-    fn text(&self) -> String {
-        let mut rows = vec![row(["TABLE", "ROWS", "RESULT"])];
-        rows.extend(
-            self.tables
-                .iter()
-                .map(|table| row([table.table.as_str(), &table.count(), &table.result()])),
-        );
-        let differing = self.tables.iter().filter(|table| table.has_details());
-        let details: String = differing.map(Table::details).collect();
-        let verdict = if self.equal {
-            "all nodes hold the same rows"
-        } else {
-            "the nodes differ"
-        };
-        aligned(&rows) + &details + verdict + "\n"
-    }
-}
-
-impl Table {
-    /// One number where all agree.
-    fn count(&self) -> String {
-        let mut counts = self.rows.values();
-        match counts.next() {
-            Some(first) if counts.all(|count| count == first) => first.to_string(),
-            Some(_) | None => {
-                let each: Vec<String> = self
-                    .rows
-                    .iter()
-                    .map(|(node, count)| format!("{node} {count}"))
-                    .collect();
-                each.join(", ")
+async fn compare(reach: &Reach, output: Output, tables: &[String], resume: Option<Token>) -> anyhow::Result<ExitCode> {
+    let mut query = vec!["follow=true".to_owned()];
+    query.extend(tables.iter().map(|table| format!("table={}", escaped(table))));
+    query.extend(resume.iter().map(|token| format!("after={}", escaped(&token.after))));
+    let call = reach.question(&format!("/v1/verify?{}", query.join("&")))?;
+    let Followed { tables, ended } = follow(call, PATIENCE).await?;
+    let before = SoFar::of(resume.as_ref());
+    match ended {
+        Ended::Done(done) => {
+            let verdict = Verdict {
+                equal: done.equal && before == SoFar::Equal,
+                tables: parsed(&tables)?,
+            };
+            let json = format!("{{\"equal\":{},\"tables\":[{}]}}", verdict.equal, joined(&tables));
+            output.pass(&json, || verdict.text())?;
+            Ok(if verdict.equal { Exit::Done } else { Exit::No }.into())
+        }
+        cut @ (Ended::Failed(_) | Ended::Interrupted) => {
+            let verdict = Verdict {
+                equal: false,
+                tables: parsed::<verdict::Table>(&tables)?,
+            };
+            let equal = verdict.tables.iter().all(|table| table.equal);
+            let last = verdict.tables.last().map(|table| table.table.clone());
+            if output == Output::Text && last.is_some() {
+                output.pass("", || verdict.tables_text())?;
             }
+            cut_off(cut, Token::after(last, equal, resume))
         }
-    }
-
-    fn result(&self) -> String {
-        if self.equal {
-            "equal".to_owned()
-        } else if !self.missing_on.is_empty() {
-            format!("not on {}", self.missing_on.join(", "))
-        } else if self.differences_total > 0 {
-            format!("{} rows differ", self.differences_total)
-        } else {
-            "columns differ".to_owned()
-        }
-    }
-
-    fn has_details(&self) -> bool {
-        self.differences_total > 0 || !self.columns_missing.is_empty()
-    }
-
-    fn details(&self) -> String {
-        let mut text = format!("\n{}:\n", self.table);
-        for (column, nodes) in &self.columns_missing {
-            text += &format!("  column {column} is not on {}\n", nodes.join(", "));
-        }
-        for difference in &self.differences {
-            text += &format!("  {}\n", difference.key);
-            for (node, value) in &difference.nodes {
-                let value = if value.is_null() {
-                    "(no row)".to_owned()
-                } else {
-                    value.to_string()
-                };
-                text += &format!("    {node}: {value}\n");
-            }
-        }
-        let listed = self.differences.len() as u64;
-        if self.differences_total > listed {
-            text += &format!("  and {} more\n", self.differences_total - listed);
-        }
-        text + "\n"
     }
 }
 
-#[cfg(test)]
-mod tests;
+/// Says where to go on.
+fn cut_off(ended: Ended, token: Option<Token>) -> anyhow::Result<ExitCode> {
+    let hint = token.map(|token| format!("`--resume {token}` goes on behind {}", token.after));
+    match (ended, hint) {
+        (Ended::Failed(failure), None) => Err(failure.into()),
+        (Ended::Failed(failure), Some(hint)) => Err(failure.and_hint(&hint).into()),
+        (Ended::Done(_), _) => Ok(Exit::Done.into()),
+        (Ended::Interrupted, hint) => {
+            crate::output::narrate("interrupted");
+            if let Some(hint) = hint {
+                crate::output::narrate(&format!("hint: {hint}"));
+            }
+            Ok(ExitCode::from(Exit::INTERRUPTED))
+        }
+    }
+}
+
+/// Results as the daemon gave them, read.
+fn parsed<T: serde::de::DeserializeOwned>(tables: &[Box<RawValue>]) -> anyhow::Result<Vec<T>> {
+    let texts = tables.iter().map(|table| table.get());
+    let parsed = texts.map(|text| serde_json::from_str(text).context("cannot read the daemon's answer"));
+    parsed.collect()
+}
+
+/// Results as the daemon gave them, so that no digit of a number is lost.
+fn joined(tables: &[Box<RawValue>]) -> String {
+    let texts: Vec<&str> = tables.iter().map(|table| table.get()).collect();
+    texts.join(",")
+}

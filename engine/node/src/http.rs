@@ -8,6 +8,7 @@ mod metrics;
 mod queries;
 mod stops;
 mod token;
+mod verify;
 
 use std::future::IntoFuture;
 use std::sync::Arc;
@@ -64,7 +65,7 @@ fn router(api: Arc<Api>) -> Router {
         .route("/v1/status", get(queries::status))
         .route("/v1/tables", get(queries::tables))
         .route("/v1/wait", get(queries::wait))
-        .route("/v1/verify", get(queries::verify))
+        .route("/v1/verify", get(verify::verify))
         .route("/v1/apply", get(stops::list))
         .route("/v1/conflicts", get(conflicts::list))
         .route("/v1/conflicts/stats", get(conflicts::stats))

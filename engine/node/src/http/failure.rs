@@ -60,6 +60,15 @@ impl Failure {
         Failure::new(StatusCode::GATEWAY_TIMEOUT, error)
     }
 
+    /// As part of an answer that has begun: with the status that it would have had.
+    pub(crate) fn document(&self) -> serde_json::Value {
+        let Failure {
+            status,
+            body: Body { error, hint },
+        } = self;
+        serde_json::json!({ "status": status.as_u16(), "error": error, "hint": hint })
+    }
+
     /// Says what would help.
     pub(crate) fn hint(mut self, hint: &str) -> Self {
         self.body.hint = Some(hint.to_owned());

@@ -14,7 +14,7 @@ use synapse_engine_setup::ReplicaIdentity;
 use super::Api;
 use super::failure::Failure;
 use crate::status::{self, Status};
-use crate::{answer, verify, wait};
+use crate::{answer, wait};
 
 /// How long `wait` waits when it is not told.
 const WAIT_DEFAULT_MS: u64 = 60_000;
@@ -111,32 +111,4 @@ pub(crate) async fn wait(
         return Err(Failure::usage(format!("timeout_ms: expected at most {WAIT_MAX_MS}")));
     }
     Ok(Json(wait::wait(&api.shared, Duration::from_millis(timeout_ms)).await))
-}
-
-/// `?table=a&table=b`: the names as they are, in the order given; none means every table.
-pub(crate) async fn verify(
-    State(api): State<Arc<Api>>,
-    query: Result<Query<Vec<(String, String)>>, QueryRejection>,
-) -> Result<Json<verify::Verdict>, Failure> {
-    let Query(query) = query.map_err(Failure::usage)?;
-    let mut tables = Vec::new();
-    for (key, value) in query {
-        if key != "table" {
-            return Err(Failure::usage(format!("unknown parameter {key:?}: expected table")));
-        }
-        tables.push(value);
-    }
-    verify::verify(&api.shared, &tables).await.map(Json).map_err(|error| {
-        let text = error.to_string();
-        match error {
-            verify::VerifyError::Ask(error) => Failure::from(error),
-            verify::VerifyError::Missing { .. } => {
-                Failure::unreachable(text).hint("verify compares all nodes: start it first")
-            }
-            verify::VerifyError::UnknownTable { .. } => {
-                Failure::unknown(text).hint("`synapsectl table list` names them")
-            }
-            verify::VerifyError::Unsettled { .. } => Failure::timed_out(text).hint("verify again when less is written"),
-        }
-    })
 }

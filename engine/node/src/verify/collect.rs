@@ -60,7 +60,7 @@ pub(super) async fn keys(
 }
 
 /// Each of these keys, in their order, as `node` has it now.
-pub(super) async fn rows(
+pub(crate) async fn rows(
     shared: &Arc<Shared>,
     node: NodeId,
     part: &TablePart,
@@ -93,7 +93,7 @@ async fn rows_of(mut asked: Asked, node: NodeId) -> Result<BTreeMap<RowKey, Dige
 }
 
 /// The values of these keys.
-pub(super) async fn values(
+pub(crate) async fn values(
     shared: &Arc<Shared>,
     node: NodeId,
     part: &TablePart,
@@ -117,7 +117,7 @@ pub(super) async fn values(
 }
 
 /// Divides keys into what one request carries.
-fn in_requests(keys: &[RowKey]) -> Vec<&[RowKey]> {
+pub(crate) fn in_requests(keys: &[RowKey]) -> Vec<&[RowKey]> {
     let mut parts = Vec::new();
     let (mut from, mut bytes) = (0, 0);
     for (at, key) in keys.iter().enumerate() {

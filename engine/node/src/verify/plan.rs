@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use synapse_engine_identity::NodeId;
 
-use super::VerifyError;
+use super::{VerifyError, Wanted};
 use crate::frames::{TablePart, TableShape};
 
 /// One node's tables.
@@ -28,8 +28,8 @@ pub(crate) struct TablePlan {
     pub(crate) part: TablePart,
 }
 
-/// The plans for the tables that are `wanted`, or for all, by name.
-pub(crate) fn plans(shapes: &[Shapes], wanted: &[String]) -> Result<Vec<TablePlan>, VerifyError> {
+/// The plans for the tables that are wanted, by schema and name.
+pub(crate) fn plans(shapes: &[Shapes], wanted: &Wanted) -> Result<Vec<TablePlan>, VerifyError> {
     let mut by_name: BTreeMap<(&str, &str), Vec<(NodeId, &TableShape)>> = BTreeMap::new();
     for Shapes { node, tables } in shapes {
         for table in tables {
@@ -39,16 +39,19 @@ pub(crate) fn plans(shapes: &[Shapes], wanted: &[String]) -> Result<Vec<TablePla
                 .push((*node, table));
         }
     }
-    if let Some(table) = wanted
-        .iter()
-        .find(|wanted| !by_name.keys().any(|(schema, table)| is_named(wanted, schema, table)))
-    {
+    let Wanted { tables, after } = wanted;
+    let is_known = |name: &String| by_name.keys().any(|(schema, table)| is_named(name, schema, table));
+    if let Some(table) = tables.iter().chain(after).find(|name| !is_known(name)) {
         return Err(VerifyError::UnknownTable { table: table.clone() });
     }
     let everyone: BTreeSet<NodeId> = shapes.iter().map(|shapes| shapes.node).collect();
-    let chosen = by_name
+    let is_last = |(schema, table): &(&str, &str)| after.as_ref().is_some_and(|after| is_named(after, schema, table));
+    let rest = by_name
         .iter()
-        .filter(|((schema, table), _)| wanted.is_empty() || wanted.iter().any(|w| is_named(w, schema, table)));
+        .skip_while(|(name, _)| after.is_some() && !is_last(name))
+        .skip(usize::from(after.is_some()));
+    let chosen =
+        rest.filter(|((schema, table), _)| tables.is_empty() || tables.iter().any(|w| is_named(w, schema, table)));
     Ok(chosen.map(|(_, tables)| plan(tables, &everyone)).collect())
 }
 

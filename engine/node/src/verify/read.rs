@@ -17,13 +17,13 @@ const PART_ROWS: usize = 1_000;
 const JSON_MAX: usize = 8 << 10;
 
 /// A session that reads; when the asker is gone its statement is cancelled.
-struct Reader {
+pub(crate) struct Reader {
     client: Client,
     cancel: Option<(CancelToken, sql::Tls)>,
 }
 
 impl Reader {
-    async fn connect(shared: &Shared) -> Result<Self, Error> {
+    pub(crate) async fn connect(shared: &Shared) -> Result<Self, Error> {
         let client = sql::connect(shared, "verify").await?;
         // A policy that hides rows from us would be a difference that nobody sees.
         client
@@ -34,12 +34,12 @@ impl Reader {
         Ok(Reader { client, cancel })
     }
 
-    async fn query(&self, sql: &str, parameters: &[&(dyn ToSql + Sync)]) -> Result<RowStream, Error> {
+    pub(crate) async fn query(&self, sql: &str, parameters: &[&(dyn ToSql + Sync)]) -> Result<RowStream, Error> {
         Ok(self.client.query_raw(sql, parameters.iter().copied()).await?)
     }
 
     /// Nothing runs any more.
-    fn done(mut self) {
+    pub(crate) fn done(mut self) {
         self.cancel = None;
     }
 }
@@ -124,23 +124,13 @@ pub(crate) async fn values(
     let reader = Reader::connect(shared).await?;
     let rows = reader.query(&sql, &parameters(&columns)).await?;
     let width = key_width(part);
-    let read = |row: &Row| {
-        let columns: Vec<String> = row.try_get(width + 1)?;
-        let columns = columns.into_iter().map(shortened).collect();
-        Ok(RowValues {
-            key: key(row, width)?,
-            key_json: row.try_get(width)?,
-            columns,
-            digests: row.try_get(width + 2)?,
-        })
-    };
-    give(rows, parts, read, Answer::Values).await?;
+    give(rows, parts, |row| row_values(row, width), Answer::Values).await?;
     reader.done();
     Ok(())
 }
 
 /// Reads rows and gives them in parts, as fast as they are taken.
-async fn give<T>(
+pub(crate) async fn give<T>(
     rows: RowStream,
     parts: &mpsc::Sender<Answer>,
     read: impl Fn(&Row) -> Result<T, Error>,
@@ -161,23 +151,35 @@ async fn give<T>(
     Ok(())
 }
 
-fn key_and_digest(row: &Row, part: &TablePart) -> Result<(RowKey, Digest), Error> {
+/// A row of [`statement::values`].
+pub(crate) fn row_values(row: &Row, width: usize) -> Result<RowValues, Error> {
+    let columns: Vec<String> = row.try_get(width + 1)?;
+    Ok(RowValues {
+        key: key(row, width)?,
+        key_json: row.try_get(width)?,
+        columns: columns.into_iter().map(shortened).collect(),
+        digests: row.try_get(width + 2)?,
+    })
+}
+
+/// A row of [`statement::rows`].
+pub(crate) fn key_and_digest(row: &Row, part: &TablePart) -> Result<(RowKey, Digest), Error> {
     let width = key_width(part);
     let digest = Digest::of_row(row.try_get(width)?).ok_or_else(|| unexpected("a digest"))?;
     let rows = positive(row.try_get(width + 1)?)?;
     Ok((key(row, width)?, Digest { rows, ..digest }))
 }
 
-fn key_width(part: &TablePart) -> usize {
+pub(crate) fn key_width(part: &TablePart) -> usize {
     part.key.len().max(1)
 }
 
-fn key(row: &Row, width: usize) -> Result<RowKey, Error> {
+pub(crate) fn key(row: &Row, width: usize) -> Result<RowKey, Error> {
     Ok((0..width).map(|at| row.try_get(at)).collect::<Result<_, _>>()?)
 }
 
 /// One list of texts for each column of the key.
-fn by_column<'a>(part: &TablePart, keys: &'a [RowKey]) -> Result<Vec<Vec<&'a str>>, Error> {
+pub(crate) fn by_column<'a>(part: &TablePart, keys: &'a [RowKey]) -> Result<Vec<Vec<&'a str>>, Error> {
     let width = key_width(part);
     let mut columns = vec![Vec::with_capacity(keys.len()); width];
     for key in keys {
@@ -194,7 +196,7 @@ fn by_column<'a>(part: &TablePart, keys: &'a [RowKey]) -> Result<Vec<Vec<&'a str
     Ok(columns)
 }
 
-fn parameters<'a>(columns: &'a [Vec<&'a str>]) -> Vec<&'a (dyn ToSql + Sync)> {
+pub(crate) fn parameters<'a>(columns: &'a [Vec<&'a str>]) -> Vec<&'a (dyn ToSql + Sync)> {
     columns.iter().map(|column| column as &(dyn ToSql + Sync)).collect()
 }
 

@@ -8,6 +8,7 @@ use tokio::time::Instant;
 
 use super::compare::{Between, Judged, Readings, Suspects, judge};
 use super::plan::TablePlan;
+use super::tell::{Step, Tell};
 use super::{VerifyError, collect};
 use crate::frames::RowKey;
 use crate::shared::Shared;
@@ -17,19 +18,22 @@ use crate::wait::{Reason, wait};
 const SETTLE_MAX: Duration = Duration::from_secs(120);
 
 /// The suspects that differ in truth, as they were read last.
-pub(super) async fn settle(
+pub(crate) async fn settle(
     shared: &Arc<Shared>,
     plan: &TablePlan,
     mut suspects: Suspects,
+    tell: &Tell,
 ) -> Result<Vec<(RowKey, Readings)>, VerifyError> {
     let deadline = Instant::now() + SETTLE_MAX;
     let mut different = Vec::new();
+    let total = suspects.len() as u64;
     while !suspects.is_empty() {
         let unsettled = |rows: usize, why: String| VerifyError::Unsettled {
             table: plan.name.clone(),
             rows,
             why,
         };
+        tell.progress(Step::Settling, total - suspects.len() as u64, total);
         // Positions are asked for after the reading, so that all that it showed is at or below them.
         let waited = wait(shared, deadline.saturating_duration_since(Instant::now())).await;
         let between = match waited.reason {
@@ -64,7 +68,7 @@ pub(super) async fn settle(
 }
 
 /// From one list a node to one list a key.
-fn by_key(nodes: Vec<Readings>, keys: usize) -> Vec<Readings> {
+pub(crate) fn by_key(nodes: Vec<Readings>, keys: usize) -> Vec<Readings> {
     let mut rows = vec![Vec::with_capacity(nodes.len()); keys];
     for node in nodes {
         for (row, reading) in rows.iter_mut().zip(node) {

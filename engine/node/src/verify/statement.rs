@@ -31,7 +31,7 @@ fn bucket_of(md5: &str, buckets: u32) -> String {
 }
 
 /// Partitions and children are tables of their own.
-fn from(part: &TablePart) -> String {
+pub(crate) fn from(part: &TablePart) -> String {
     format!("FROM ONLY {}.{} AS t", ident(&part.schema), ident(&part.table))
 }
 
@@ -68,7 +68,7 @@ pub(super) fn keys(part: &TablePart, buckets: u32) -> String {
 }
 
 /// As [`keys`], of the rows with the keys in `$1`, `$2`, …: a `text[]` for each key column.
-pub(super) fn rows(part: &TablePart, catalog: &Catalog) -> String {
+pub(crate) fn rows(part: &TablePart, catalog: &Catalog) -> String {
     if part.key.is_empty() {
         return format!(
             "SELECT r, r, count(*) FROM (SELECT {} AS r {} OFFSET 0) d WHERE r = ANY ($1) GROUP BY 1",
@@ -86,7 +86,7 @@ pub(super) fn rows(part: &TablePart, catalog: &Catalog) -> String {
 }
 
 /// Key columns as text, the key as JSON, then two arrays: the columns as JSON and their MD5. Parameters as in [`rows`].
-pub(super) fn values(part: &TablePart, catalog: &Catalog) -> String {
+pub(crate) fn values(part: &TablePart, catalog: &Catalog) -> String {
     let each = |form: &dyn Fn(String) -> String| {
         let columns: Vec<String> = part.columns.iter().map(|c| form(format!("t.{}", ident(c)))).collect();
         format!("ARRAY[{}]::text[]", columns.join(", "))
@@ -109,7 +109,7 @@ pub(super) fn values(part: &TablePart, catalog: &Catalog) -> String {
     )
 }
 
-fn key_texts(part: &TablePart) -> String {
+pub(crate) fn key_texts(part: &TablePart) -> String {
     let texts: Vec<String> = part
         .key
         .iter()
@@ -123,28 +123,33 @@ fn text(column: &str) -> String {
     format!("format('%s', {column})")
 }
 
-/// Joins with the wanted keys: by the type's own equality where an index can serve it, and by text always.
+/// Joins with the wanted keys.
 fn wanted(part: &TablePart, catalog: &Catalog) -> String {
-    let table = catalog.find(&part.schema, &part.table);
+    format!("JOIN {} ON {}", wanted_rows(part), wanted_on(part, catalog))
+}
+
+/// The wanted keys, as `w`.
+pub(crate) fn wanted_rows(part: &TablePart) -> String {
     let arrays: Vec<String> = (1..=part.key.len()).map(|at| format!("${at}::text[]")).collect();
     let names: Vec<String> = (1..=part.key.len()).map(|at| format!("k{at}")).collect();
+    format!("unnest({}) AS w({})", arrays.join(", "), names.join(", "))
+}
+
+/// Whether a row has a wanted key: by the type's own equality where an index can serve it, and by text always.
+pub(crate) fn wanted_on(part: &TablePart, catalog: &Catalog) -> String {
+    let table = catalog.find(&part.schema, &part.table);
     let mut conditions = Vec::new();
-    for (column, wanted) in part.key.iter().zip(&names) {
-        let name = format!("t.{}", ident(column));
-        conditions.push(format!("{} = w.{wanted}", text(&name)));
+    for (at, column) in part.key.iter().enumerate() {
+        let (name, wanted) = (format!("t.{}", ident(column)), format!("w.k{}", at + 1));
+        conditions.push(format!("{} = {wanted}", text(&name)));
         if let Some(column) = table
             .and_then(|table| table.column(column))
             .filter(|column| has_builtin_equality(column))
         {
-            conditions.push(format!("{name} = w.{wanted}::{}", column.type_name));
+            conditions.push(format!("{name} = {wanted}::{}", column.type_name));
         }
     }
-    format!(
-        "JOIN unnest({}) AS w({}) ON {}",
-        arrays.join(", "),
-        names.join(", "),
-        conditions.join(" AND ")
-    )
+    conditions.join(" AND ")
 }
 
 fn has_builtin_equality(column: &Column) -> bool {
@@ -155,7 +160,7 @@ fn has_builtin_equality(column: &Column) -> bool {
     }
 }
 
-fn ident(name: &str) -> String {
+pub(crate) fn ident(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
 

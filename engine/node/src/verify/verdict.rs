@@ -9,28 +9,12 @@ use synapse_engine_identity::NodeId;
 use super::plan::TablePlan;
 use crate::frames::Digest;
 
-/// The answer to `GET /v1/verify`.
+/// The whole answer to `GET /v1/verify`.
 #[derive(Debug, Serialize)]
 pub(crate) struct Verdict {
     pub(crate) equal: bool,
-    pub(crate) tables: Vec<TableVerdict>,
-}
-
-impl Default for Verdict {
-    fn default() -> Self {
-        Verdict {
-            equal: true,
-            tables: Vec::new(),
-        }
-    }
-}
-
-impl Verdict {
-    /// Takes in a table that has been concluded.
-    pub(crate) fn push(&mut self, table: TableVerdict) {
-        self.equal &= table.equal;
-        self.tables.push(table);
-    }
+    /// A [`TableVerdict`] each.
+    pub(crate) tables: Vec<Box<RawValue>>,
 }
 
 /// One table.

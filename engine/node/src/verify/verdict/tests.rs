@@ -37,8 +37,10 @@ fn a_difference_has_the_shape_that_scripts_rely_on() {
         nodes: BTreeMap::from([("n1".parse().unwrap(), Some(n1)), ("n2".parse().unwrap(), None)]),
     });
     table.conclude();
-    let mut verdict = Verdict::default();
-    verdict.push(table);
+    let verdict = Verdict {
+        equal: table.equal,
+        tables: vec![serde_json::value::to_raw_value(&table).unwrap()],
+    };
     let text = serde_json::to_string(&verdict).unwrap();
     let shown: serde_json::Value = serde_json::from_str(&text).unwrap();
     let expected = serde_json::json!({ "equal": false, "tables": [ { "table": "public.t", "rows": {"n1": 9, "n2": 9},
