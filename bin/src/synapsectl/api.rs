@@ -101,6 +101,14 @@ impl Reach {
         })
     }
 
+    /// A change whose answer comes line by line.
+    pub(crate) fn changing(&self, path: &str, body: &serde_json::Value) -> anyhow::Result<Call> {
+        Ok(Call {
+            url: self.url(path)?,
+            change: Some((self.token()?, body.to_string())),
+        })
+    }
+
     /// Changes something.
     pub(crate) fn change<T: DeserializeOwned>(
         &self,

@@ -1,5 +1,6 @@
-//! `verify`: whether all nodes hold the same rows.
+//! `verify`: whether all nodes hold the same rows, and how they are made to.
 
+mod repair;
 mod token;
 mod verdict;
 
@@ -14,13 +15,14 @@ use crate::api::{Reach, escaped};
 use crate::exit::Exit;
 use crate::follow::{Ended, Followed, follow};
 use crate::output::Output;
+use repair::{How, Repair};
 use token::{SoFar, Token};
 use verdict::Verdict;
 
 /// Reading all rows of all nodes takes as long as it takes; only a daemon that hangs is given up.
 const PATIENCE: Duration = Duration::from_secs(24 * 3600);
 
-/// Compare the rows of all nodes, also while they are written
+/// Compare the rows of all nodes, also while they are written, and repair those that differ
 #[derive(Args)]
 pub(crate) struct Verify {
     /// Only this table, with or without its schema; may be repeated
@@ -29,11 +31,45 @@ pub(crate) struct Verify {
     /// Go on where an earlier run was cut off: what it named as it ended
     #[arg(long, value_name = "TOKEN")]
     resume: Option<Token>,
+    #[command(flatten)]
+    repair: RepairOptions,
+}
+
+#[derive(Args)]
+struct RepairOptions {
+    /// Make rows that differ equal; without --confirm say what would be done
+    #[arg(long, requires = "how")]
+    repair: bool,
+    /// The node whose rows are right; rows that it does not have are deleted elsewhere
+    #[arg(long, value_name = "NODE", group = "how", requires = "repair")]
+    from: Option<String>,
+    /// Of each row the one that the conflict policy prefers is right; a row that is missing somewhere comes back
+    #[arg(long, group = "how", requires = "repair")]
+    by_policy: bool,
+    /// Yes, other rows than the right ones go
+    #[arg(long, requires = "repair")]
+    confirm: bool,
 }
 
 impl Verify {
     pub(crate) async fn run(self, reach: &Reach, output: Output) -> anyhow::Result<ExitCode> {
-        let Verify { tables, resume } = self;
+        let Verify { tables, resume, repair } = self;
+        let RepairOptions {
+            repair,
+            from,
+            by_policy: _,
+            confirm,
+        } = repair;
+        if repair {
+            let how = from.map_or(How::ByPolicy, How::From);
+            let repair = Repair {
+                tables,
+                how,
+                confirm,
+                resume,
+            };
+            return repair.run(reach, output).await;
+        }
         compare(reach, output, &tables, resume).await
     }
 }

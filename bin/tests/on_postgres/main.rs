@@ -4,6 +4,7 @@
 #[path = "../cluster/mod.rs"]
 mod cluster;
 mod conflicts;
+mod repair;
 mod setup;
 mod statements;
 mod stops;

@@ -19,7 +19,7 @@ use crate::error::Error;
 use crate::frames::{self, Answer, Request, TableShape};
 use crate::generation::refresh;
 use crate::shared::Shared;
-use crate::{join, sql, verify};
+use crate::{join, repair, sql, verify};
 
 pub(crate) use ask::{AskError, Asked, ask, ask_one};
 pub(crate) use copies::{OpenCopy, WORKERS};
@@ -92,6 +92,8 @@ async fn perform(shared: &Arc<Shared>, request: Request, parts: &mpsc::Sender<An
         Request::Rows { part, keys } => return verify::read::rows(shared, &part, &keys, parts).await,
         Request::Values { part, keys } => return verify::read::values(shared, &part, &keys, parts).await,
         Request::Blocks { origin, after, until } => return blocks::blocks(shared, origin, after, until, parts).await,
+        Request::Written { part, keys } => return repair::written(shared, &part, &keys, parts).await,
+        Request::Repair(rows) => repair::execute(shared, &rows).await?,
         Request::RowTexts {
             schema,
             table,

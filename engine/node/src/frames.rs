@@ -77,6 +77,10 @@ pub(crate) enum Request {
     },
     /// An origin's blocks after a position, up to the one that reaches another: the asker's own are damaged.
     Blocks { origin: Origin, after: Lsn, until: Lsn },
+    /// When, and by whose transaction, the rows with these keys were written last.
+    Written { part: TablePart, keys: Vec<RowKey> },
+    /// Repair these rows in one transaction there.
+    Repair(RepairRows),
 }
 
 /// What is compared of a table: by name, in the same order on every node.
@@ -137,6 +141,37 @@ pub(crate) struct RowValues {
     pub(crate) digests: Vec<String>,
 }
 
+/// Rows that differ, to be repaired by one transaction of the node that is asked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct RepairRows {
+    pub(crate) part: TablePart,
+    /// Whose rows all nodes are to have.
+    pub(crate) source: NodeId,
+    pub(crate) act: Act,
+    /// Who was compared, in the order of the readings.
+    pub(crate) nodes: Vec<NodeId>,
+    /// Each with its reading on every node. Who has another row now has written it since: such a row is left.
+    pub(crate) rows: Vec<(RowKey, Vec<Option<Digest>>)>,
+}
+
+/// How a row is repaired: by an ordinary write of the node that is asked, which goes to all others as any write does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Act {
+    /// The source has no such row: one that has it deletes it.
+    Delete,
+    /// The source writes its row again, as it is.
+    Send,
+}
+
+/// When, and by whose transaction, a row was written last, as far as a server still knows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub(crate) struct WrittenAt {
+    /// In microseconds of the Unix epoch; nothing when the server does not know it any more.
+    pub(crate) micros: Option<i64>,
+    pub(crate) by: NodeId,
+}
+
 /// The answers; long ones come in several.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Answer {
@@ -168,6 +203,12 @@ pub(crate) enum Answer {
     },
     /// One block, as it stands in the log.
     Block(Bytes),
+    Written(Vec<(RowKey, WrittenAt)>),
+    /// How many rows were repaired, and how many were left because they had been written meanwhile, or were locked.
+    Repaired {
+        repaired: u64,
+        left: u64,
+    },
 }
 
 pub(crate) fn encode<T: Serialize>(message: &T) -> Bytes {

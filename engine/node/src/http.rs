@@ -57,6 +57,7 @@ fn router(api: Arc<Api>) -> Router {
         .route("/v1/node/join", post(join::join))
         .route("/v1/link/hold", post(links::hold))
         .route("/v1/link/resume", post(links::resume))
+        .route("/v1/repair", post(verify::repair))
         .layer(from_fn_with_state(Arc::clone(&api), token::require));
     Router::new()
         .route("/healthz", get(queries::healthz))

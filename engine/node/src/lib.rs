@@ -44,6 +44,7 @@ mod prepare;
 mod prune;
 mod rebuild;
 mod receive;
+mod repair;
 mod run;
 mod shared;
 mod ship;

@@ -21,6 +21,7 @@ enum Step {
     Reading,
     Comparing,
     Settling,
+    Repairing,
 }
 
 /// The line, while stderr is a terminal.
@@ -72,6 +73,7 @@ impl Progress {
             Step::Reading => format!("{done} of {total} nodes have read their rows"),
             Step::Comparing => format!("{done} of {total} buckets that differ are compared"),
             Step::Settling => format!("{done} of {total} rows that may differ are settled"),
+            Step::Repairing => format!("{done} of {total} rows are repaired"),
         };
         format!("table {number} of {tables}  {table}  {what}")
     }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use futures_util::future::BoxFuture;
 use synapse_engine_identity::NodeId;
 use synapse_engine_transport::ResponseStream;
 use tokio::sync::mpsc;
@@ -59,8 +60,12 @@ enum Way {
     Link(ResponseStream),
 }
 
-/// Asks `node`.
-pub(crate) async fn ask(shared: &Arc<Shared>, node: NodeId, request: Request) -> Result<Asked, AskError> {
+/// Asks `node`. The future is boxed because who answers may have to ask others.
+pub(crate) fn ask(shared: &Arc<Shared>, node: NodeId, request: Request) -> BoxFuture<'_, Result<Asked, AskError>> {
+    Box::pin(put(shared, node, request))
+}
+
+async fn put(shared: &Arc<Shared>, node: NodeId, request: Request) -> Result<Asked, AskError> {
     if node == shared.me.node {
         let (sender, parts) = mpsc::channel(PARTS_AHEAD);
         let shared = Arc::clone(shared);

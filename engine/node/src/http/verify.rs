@@ -1,24 +1,26 @@
-//! Comparisons: answered whole, or followed line by line.
+//! Comparisons and repairs: answered whole, or followed line by line.
 
 use std::convert::Infallible;
 use std::sync::Arc;
 
 use axum::Json;
 use axum::body::{Body, Bytes};
-use axum::extract::rejection::QueryRejection;
+use axum::extract::rejection::{JsonRejection, QueryRejection};
 use axum::extract::{Query, State};
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use futures_util::future::BoxFuture;
 use futures_util::stream;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 use serde_json::value::RawValue;
+use synapse_engine_identity::NodeId;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use super::Api;
 use super::failure::Failure;
+use crate::repair::{self, By, RepairError, Repaired};
 use crate::verify::tell::{Event, Tell};
 use crate::verify::{self, Verdict, VerifyError, Wanted};
 
@@ -55,6 +57,76 @@ pub(super) async fn verify(
             Ok(Json(Verdict { equal, tables }).into_response())
         }
     }
+}
+
+/// What a repair is asked with.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Asked {
+    #[serde(default)]
+    tables: Vec<String>,
+    /// Whose rows all nodes are to have.
+    from: Option<NodeId>,
+    /// Instead: each row as the conflict policy would have it.
+    #[serde(default)]
+    by_policy: bool,
+    #[serde(default)]
+    confirm: bool,
+    after: Option<String>,
+    #[serde(default)]
+    follow: bool,
+}
+
+/// The whole answer to a repair.
+#[derive(Serialize)]
+struct Answered {
+    equal: bool,
+    confirmed: bool,
+    tables: Vec<Box<RawValue>>,
+}
+
+/// Repairs rows that differ, or says what it would do.
+pub(super) async fn repair(
+    State(api): State<Arc<Api>>,
+    body: Result<Json<Asked>, JsonRejection>,
+) -> Result<Response, Failure> {
+    let Json(asked) = body.map_err(|error| Failure::usage(error.body_text()))?;
+    let by = match (asked.from, asked.by_policy) {
+        (Some(node), false) => By::Node(node),
+        (None, true) => By::Policy,
+        (None, false) => return Err(Failure::usage("by what? say from or by_policy")),
+        (Some(_), true) => return Err(Failure::usage("say from or by_policy, not both")),
+    };
+    let wanted = repair::Wanted {
+        compare: Wanted {
+            tables: asked.tables,
+            after: asked.after,
+        },
+        by,
+        consent: if asked.confirm {
+            repair::Consent::Given
+        } else {
+            repair::Consent::Missing
+        },
+    };
+    let (tell, events) = Tell::channel();
+    let shared = Arc::clone(&api.shared);
+    let work: Work<Repaired> = Box::pin(async move {
+        tokio::select! {
+            () = shared.shutdown.cancelled() => Err(stopping()),
+            repaired = repair::repair(&shared, &wanted, &tell) => Ok(repaired?),
+        }
+    });
+    if asked.follow {
+        return Ok(followed(work, events, |done| json!(done)));
+    }
+    let (Repaired { equal, confirmed }, tables) = whole(work, events).await?;
+    let answered = Answered {
+        equal,
+        confirmed,
+        tables,
+    };
+    Ok(Json(answered).into_response())
 }
 
 /// A comparison may take hours, and a daemon that is to stop does not wait for it.
@@ -146,6 +218,19 @@ impl From<VerifyError> for Failure {
             }
             VerifyError::UnknownTable { .. } => Failure::unknown(text).hint("`synapsectl table list` names them"),
             VerifyError::Unsettled { .. } => Failure::timed_out(text).hint("verify again when less is written"),
+        }
+    }
+}
+
+impl From<RepairError> for Failure {
+    fn from(error: RepairError) -> Self {
+        let text = error.to_string();
+        match error {
+            RepairError::Verify(error) => Failure::from(error),
+            RepairError::UnknownNode { .. } => Failure::unknown(text).hint("`synapsectl status` names the peers"),
+            RepairError::Refused { hint, .. } => Failure::refused(text).hint(hint),
+            RepairError::Rows { .. } => Failure::unreachable(text)
+                .hint("none of these rows was changed; what was repaired before stays repaired"),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What a comparison says while it runs.
+//! What a comparison or a repair says while it runs.
 
 use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
@@ -42,6 +42,8 @@ pub(crate) enum Step {
     Comparing,
     /// Rows that differ, or may, are read again until they are settled. Counted in rows; the total is what began.
     Settling,
+    /// Rows are repaired. Counted in rows.
+    Repairing,
 }
 
 /// Where events go; nobody may be there to take them.

@@ -1,0 +1,56 @@
+use super::*;
+
+fn candidate(node: &str, micros: Option<i64>, by: &str) -> Candidate {
+    Candidate {
+        node: node.parse().unwrap(),
+        written: WrittenAt {
+            micros,
+            by: by.parse().unwrap(),
+        },
+    }
+}
+
+#[test]
+fn the_last_write_wins_and_then_the_greatest_node() {
+    let cases: &[(&[Candidate], Option<&str>)] = &[
+        (&[], None),
+        (&[candidate("n2", Some(5), "n2")], Some("n2")),
+        (
+            &[candidate("n1", Some(6), "n1"), candidate("n2", Some(5), "n2")],
+            Some("n1"),
+        ),
+        (
+            &[candidate("n1", Some(5), "n1"), candidate("n2", Some(5), "n2")],
+            Some("n2"),
+        ),
+        // What an applier wrote counts as its origin's.
+        (
+            &[candidate("n1", Some(5), "n3"), candidate("n2", Some(5), "n2")],
+            Some("n1"),
+        ),
+        // Two copies of one write: the writer's own.
+        (
+            &[candidate("n1", Some(5), "n1"), candidate("n2", Some(5), "n1")],
+            Some("n1"),
+        ),
+        (
+            &[candidate("n1", Some(5), "n3"), candidate("n2", Some(5), "n3")],
+            Some("n2"),
+        ),
+        // What is not known any more is older than what is.
+        (
+            &[candidate("n1", Some(-1), "n1"), candidate("n2", None, "n2")],
+            Some("n1"),
+        ),
+    ];
+    for (candidates, expected) in cases {
+        let expected = expected.map(|name| name.parse().unwrap());
+        assert_eq!(winner(Policy::LastWriteWins, candidates), expected, "{candidates:?}");
+        let reversed: Vec<_> = candidates.iter().rev().copied().collect();
+        assert_eq!(
+            winner(Policy::LastWriteWins, &reversed),
+            expected,
+            "in any order: {candidates:?}"
+        );
+    }
+}
