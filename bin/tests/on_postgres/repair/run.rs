@@ -1,9 +1,11 @@
 //! How a run is followed, and goes on when it was cut off.
 
+use std::process::{Child, Command, Output, Stdio};
+
 use serde_json::{Value, json};
 
 use super::{apart, stderr, verify, verify_json};
-use crate::cluster::{Cluster, MIXED};
+use crate::cluster::{Cluster, MIXED, What};
 
 async fn three_tables() -> Cluster {
     let cluster = Cluster::start(&MIXED).await;
@@ -60,6 +62,62 @@ async fn a_run_that_was_cut_off_goes_on_behind_the_last_table_that_was_done() {
         "it was done before, and is not looked at again"
     );
     cluster.equal(&["c"]).await;
+}
+
+/// Starts `synapsectl verify` on n1, and returns when it waits for a lock on n2.
+async fn verify_until_it_waits(cluster: &Cluster) -> Child {
+    let child = Command::new(env!("CARGO_BIN_EXE_synapsectl"))
+        .args(["verify", "--config"])
+        .arg(&cluster.node("n1").config)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let waits = "SELECT count(*) FROM pg_locks WHERE relation = 'b'::regclass AND NOT granted";
+    cluster.until_value("n2", waits, "1").await;
+    child
+}
+
+async fn ended(child: Child) -> Output {
+    tokio::task::spawn_blocking(|| child.wait_with_output())
+        .await
+        .unwrap()
+        .unwrap()
+}
+
+#[tokio::test]
+async fn a_run_whose_daemon_is_killed_or_that_is_interrupted_names_the_place_to_go_on() {
+    let mut cluster = three_tables().await;
+    let holder = cluster.session("n2").await;
+    for (end, code) in [("interrupt", 130), ("kill", 3)] {
+        holder
+            .batch_execute("BEGIN; LOCK TABLE b IN ACCESS EXCLUSIVE MODE")
+            .await
+            .unwrap();
+        let child = verify_until_it_waits(&cluster).await;
+        if end == "kill" {
+            cluster.kill("n1", What::Engine).await;
+        } else {
+            let pid = i32::try_from(child.id())
+                .ok()
+                .and_then(rustix::process::Pid::from_raw)
+                .unwrap();
+            rustix::process::kill_process(pid, rustix::process::Signal::INT).unwrap();
+        }
+        let output = ended(child).await;
+        assert_eq!(output.status.code(), Some(code), "{}", stderr(&output));
+        assert!(
+            stderr(&output).contains("--resume public.a/equal"),
+            "{}",
+            stderr(&output)
+        );
+        holder.batch_execute("ROLLBACK").await.unwrap();
+    }
+    cluster.start_again("n1", What::Engine).await;
+    cluster.until_ready().await;
+    cluster.settle().await;
+    let verdict = verify_json(&cluster, &["--resume", "public.a/equal"], 0);
+    assert_eq!(names(&verdict), ["public.b", "public.c"]);
 }
 
 #[tokio::test]
