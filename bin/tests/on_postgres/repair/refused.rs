@@ -71,6 +71,19 @@ async fn what_makes_no_sense_is_a_matter_of_usage() {
         .post("n1", "/v1/repair", json!({ "from": "n9", "confirm": true }))
         .await;
     assert_eq!(unknown.status, 404, "{}", unknown.text);
+    let token = cluster.dir().join("wrong");
+    std::fs::write(&token, "wrong").unwrap();
+    let token = token.to_str().unwrap();
+    let output = verify(
+        &cluster,
+        &["--repair", "--from", "n1", "--confirm", "--token-file", token],
+        2,
+    );
+    assert!(
+        stderr(&output).contains("changes ask for a token"),
+        "{}",
+        stderr(&output)
+    );
     assert!(logged(&cluster, "n1").await.is_empty() && logged(&cluster, "n2").await.is_empty());
     assert!(cluster.difference("t").await.is_some());
 }

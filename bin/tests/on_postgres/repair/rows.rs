@@ -1,6 +1,6 @@
 //! Rows that ask for care: other constraints, triggers, keys and values of unusual types.
 
-use super::{apart, verify};
+use super::{apart, logged, stdout, verify};
 use crate::cluster::{Cluster, MIXED};
 
 const REPAIR: &[&str] = &["--repair", "--from", "n1", "--confirm"];
@@ -157,4 +157,40 @@ async fn a_partition_and_a_table_of_another_schema_are_repaired_by_their_names()
             .as_deref(),
         Some("x,y")
     );
+}
+
+#[tokio::test]
+async fn a_row_that_somebody_has_locked_is_left_and_others_are_repaired() {
+    let cluster = prepared(
+        "CREATE TABLE t (id int PRIMARY KEY, a text)",
+        "INSERT INTO t VALUES (1, 'a'), (2, 'b'), (3, 'c')",
+        &["t"],
+    )
+    .await;
+    apart(
+        &cluster,
+        "n2",
+        "UPDATE t SET a = 'wrong'; INSERT INTO t VALUES (4, 'extra'), (5, 'extra')",
+    )
+    .await;
+    let (here, there) = (cluster.session("n1").await, cluster.session("n2").await);
+    here.batch_execute("BEGIN; SELECT FROM t WHERE id = 2 FOR UPDATE")
+        .await
+        .unwrap();
+    there
+        .batch_execute("BEGIN; SELECT FROM t WHERE id = 5 FOR SHARE")
+        .await
+        .unwrap();
+    let text = stdout(&verify(&cluster, REPAIR, 1));
+    let left = "3 repaired, 2 left, because they were written meanwhile or locked, 2 differ still";
+    assert!(text.contains(left), "{text}");
+    assert_eq!(
+        logged(&cluster, "n1").await.len() + logged(&cluster, "n2").await.len(),
+        3
+    );
+    for session in [here, there] {
+        session.batch_execute("COMMIT").await.unwrap();
+    }
+    verify(&cluster, REPAIR, 0);
+    cluster.equal(&["t"]).await;
 }

@@ -11,7 +11,7 @@ use tokio_postgres::{Client, Transaction};
 
 use super::record::{Record, record};
 use super::{statement, within};
-use crate::answer::catalog;
+use crate::answer::{AskError, catalog};
 use crate::error::Error;
 use crate::frames::{Act, Answer, RepairRows, RowKey, RowValues};
 use crate::shared::Shared;
@@ -93,8 +93,9 @@ async fn look(
 ) -> Result<Vec<(RowKey, Readings)>, Error> {
     let mut nodes = Vec::with_capacity(wanted.nodes.len());
     let others = wanted.nodes.iter().filter(|node| **node != shared.me.node);
-    let others = others.map(|node| async { Ok((*node, collect::rows(shared, *node, &wanted.part, &keys).await?)) });
-    let others: BTreeMap<NodeId, Readings> = try_join_all(others).await.map_err(failed)?.into_iter().collect();
+    let others = others
+        .map(|node| async { Ok::<_, AskError>((*node, collect::rows(shared, *node, &wanted.part, &keys).await?)) });
+    let others: BTreeMap<NodeId, Readings> = try_join_all(others).await.map_err(Error::from)?.into_iter().collect();
     let own = within::readings(transaction, &wanted.part, catalog, &keys).await?;
     for node in &wanted.nodes {
         nodes.push(match others.get(node) {
@@ -106,10 +107,6 @@ async fn look(
     Ok(keys.into_iter().zip(rows).collect())
 }
 
-fn failed(error: crate::answer::AskError) -> Error {
-    Error::from(error)
-}
-
 async fn values(
     shared: &Arc<Shared>,
     transaction: &Transaction<'_>,
@@ -118,10 +115,11 @@ async fn values(
     keys: &[RowKey],
 ) -> Result<Values, Error> {
     let others = wanted.nodes.iter().filter(|node| **node != shared.me.node);
-    let others = others.map(|node| async { Ok((*node, collect::values(shared, *node, &wanted.part, keys).await?)) });
+    let others = others
+        .map(|node| async { Ok::<_, AskError>((*node, collect::values(shared, *node, &wanted.part, keys).await?)) });
     let others = tokio::time::timeout(LOOK_MAX, try_join_all(others)).await;
     let others = others.map_err(|_| Error::TryAgain("a node took too long to give its rows".to_owned()))?;
-    let mut values: Values = others.map_err(failed)?.into_iter().collect();
+    let mut values: Values = others.map_err(Error::from)?.into_iter().collect();
     let own = within::values(transaction, &wanted.part, catalog, keys).await?;
     values.insert(shared.me.node, own);
     Ok(values)
