@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use synapse_engine_identity::NodeId;
+use synapse_engine_replication::Policy;
 
-use super::policy::{Candidate, Policy, winner};
+use super::policy::{Candidate, winner};
 use crate::frames::{Act, RowKey, WrittenAt};
 use crate::verify::compare::Readings;
 use crate::verify::plan::TablePlan;
@@ -78,9 +79,9 @@ pub(super) fn by_node(nodes: &[NodeId], source: NodeId, different: Vec<(RowKey, 
 }
 
 /// Each row as the policy would have it. `times` are each node's, in the order of the nodes. A row that all nodes have lost
-/// meanwhile needs nothing.
+/// meanwhile needs nothing, and one of which the policy chooses none is left.
 pub(super) fn by_policy(
-    policy: Policy,
+    policy: &Policy,
     nodes: &[NodeId],
     different: Vec<(RowKey, Readings)>,
     times: &[BTreeMap<RowKey, WrittenAt>],

@@ -55,7 +55,7 @@ fn the_source_sends_what_it_has_and_a_holder_deletes_what_it_has_not() {
 fn a_row_that_is_nowhere_needs_nothing() {
     assert!(by_node(&nodes(), node("n1"), vec![row("a", [0, 0, 0])]).is_empty());
     let none = [BTreeMap::new(), BTreeMap::new(), BTreeMap::new()];
-    let policy = Policy::LastWriteWins;
+    let policy = &Policy::default();
     assert!(by_policy(policy, &nodes(), vec![row("a", [1, 0, 2])], &none).is_empty());
 }
 
@@ -66,7 +66,7 @@ fn a_missing_row_loses_against_any_that_is_there() {
         by: node("n2"),
     };
     let times = [BTreeMap::new(), BTreeMap::from([(key("a"), written)]), BTreeMap::new()];
-    let decisions = by_policy(Policy::LastWriteWins, &nodes(), vec![row("a", [0, 2, 0])], &times);
+    let decisions = by_policy(&Policy::default(), &nodes(), vec![row("a", [0, 2, 0])], &times);
     assert_eq!(told(&decisions), [("a".to_owned(), "n2", Act::Send)]);
 }
 

@@ -45,12 +45,33 @@ fn the_last_write_wins_and_then_the_greatest_node() {
     ];
     for (candidates, expected) in cases {
         let expected = expected.map(|name| name.parse().unwrap());
-        assert_eq!(winner(Policy::LastWriteWins, candidates), expected, "{candidates:?}");
+        assert_eq!(winner(&Policy::default(), candidates), expected, "{candidates:?}");
         let reversed: Vec<_> = candidates.iter().rev().copied().collect();
         assert_eq!(
-            winner(Policy::LastWriteWins, &reversed),
+            winner(&Policy::default(), &reversed),
             expected,
             "in any order: {candidates:?}"
         );
+    }
+}
+
+#[test]
+fn other_orders_choose_by_the_first_write_or_by_the_node() {
+    let rows = [
+        candidate("n1", Some(7), "n1"),
+        candidate("n2", Some(5), "n2"),
+        candidate("n3", Some(9), "n3"),
+    ];
+    for (policy, expected) in [
+        ("last-write-wins", Some("n3")),
+        ("first-write-wins", Some("n2")),
+        ("priority(n1,n3)", Some("n1")),
+        ("priority(n9)", Some("n3")),
+        ("error", None),
+        ("custom(app.choose)", None),
+    ] {
+        let policy: Policy = policy.parse().unwrap();
+        let expected = expected.map(|name| name.parse().unwrap());
+        assert_eq!(winner(&policy, &rows), expected, "{policy}");
     }
 }
