@@ -322,7 +322,9 @@ impl<'a> Builder<'a> {
         let (was, is) = (mapping.row(was), mapping.whole(old, new));
         for column in rules.counters.iter().filter(|_| !self.decided) {
             let at = usize::from(column.0);
-            let (old, new) = (was[at], is[at]);
+            let (Some(old), Some(new)) = (was.get(at).copied(), is.get(at).copied()) else {
+                continue;
+            };
             if old != new {
                 let added = self.batch.added.entry(row).or_default();
                 added.push((

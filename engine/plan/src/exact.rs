@@ -58,6 +58,9 @@ pub struct Made {
 pub struct Counters {
     /// The columns whose sums begin with what a transaction wrote; then comes all that it had not seen.
     pub written: Vec<(ColumnId, TxnId)>,
+    /// The columns whose sums begin with what the policy's function makes of these transactions; then comes all that none
+    /// of them had seen.
+    pub folded: Vec<(ColumnId, Vec<TxnId>)>,
     /// The columns whose sums begin with what stands in the row; then comes what the batch brings. Where the row is not
     /// there, they begin with what `before` says, and then comes all that it had not seen.
     pub standing: Vec<ColumnId>,
@@ -164,7 +167,7 @@ fn live(
 
 fn made<O: Overflow>(registers: &mut Registers<O>, table: &Table, row: RowId, winners: &[(TxnId, Carried)]) -> Made {
     let folds = registers.folds(row).into_iter();
-    let folds = folds
+    let folds: Vec<(Vec<TxnId>, Vec<ColumnId>)> = folds
         .map(|(members, columns)| (members, columns_in(table, &columns)))
         .collect();
     let Counted {
@@ -172,15 +175,19 @@ fn made<O: Overflow>(registers: &mut Registers<O>, table: &Table, row: RowId, wi
         adding,
         before,
     } = registers.counted(row);
-    let (mut written, mut standing) = (Vec::new(), Vec::new());
-    for column in columns.iter().filter(|id| table.at(*id).writable) {
-        match winners.iter().find(|(_, carried)| carried.contains(column)) {
-            Some((txn, _)) => written.push((column, *txn)),
-            None => standing.push(column),
+    let (mut written, mut folded, mut standing) = (Vec::new(), Vec::new(), Vec::new());
+    for column in columns.iter().filter(|id| is_writable(table, *id)) {
+        let winner = winners.iter().find(|(_, carried)| carried.contains(column));
+        let fold = folds.iter().find(|(_, columns)| columns.contains(&column));
+        match (winner, fold) {
+            (Some((txn, _)), _) => written.push((column, *txn)),
+            (None, Some((members, _))) => folded.push((column, members.clone())),
+            (None, None) => standing.push(column),
         }
     }
     let counters = Counters {
         written,
+        folded,
         standing,
         before,
         added: adding,
@@ -189,6 +196,11 @@ fn made<O: Overflow>(registers: &mut Registers<O>, table: &Table, row: RowId, wi
         counters: (!columns.is_empty()).then_some(counters),
         folds,
     }
+}
+
+/// A policy may name a column that is not there any more.
+fn is_writable(table: &Table, column: ColumnId) -> bool {
+    table.columns.get(usize::from(column.0)).is_some_and(|c| c.writable)
 }
 
 fn columns_in(table: &Table, carried: &Carried) -> Vec<ColumnId> {

@@ -19,7 +19,7 @@ use crate::shared::lock;
 type Text = Option<Vec<u8>>;
 
 /// Values that were made, by row.
-pub(super) type Made = HashMap<RowId, Vec<(ColumnId, Text)>>;
+pub(super) type Made = HashMap<RowId, BTreeMap<ColumnId, Text>>;
 
 /// Rows of one table, and their counters.
 type Counted = (Arc<Table>, Vec<ColumnId>, Vec<RowId>);
@@ -48,10 +48,7 @@ impl Applier {
         }
         let standing = standing(transaction, round, &open).await?;
         for exact in open {
-            let mut values = Vec::new();
-            if let Some(counters) = &exact.made.counters {
-                values.extend(sums(round, exact.row, counters, &journals, standing.get(&exact.row))?);
-            }
+            let mut values: BTreeMap<ColumnId, Text> = BTreeMap::new();
             for (members, columns) in &exact.made.folds {
                 let Some(function) = self.function(exact.row) else {
                     continue;
@@ -61,6 +58,16 @@ impl Applier {
                 let columns: Vec<ColumnId> = columns.iter().copied().filter(whole).collect();
                 let texts = transaction.fold(&exact.table, &function, &images, &columns).await?;
                 values.extend(columns.into_iter().zip(texts));
+            }
+            if let Some(counters) = &exact.made.counters {
+                for (column, members) in &counters.folded {
+                    if let Some(from) = values.get(column).cloned() {
+                        let from = from.as_ref().map_or(Value::Null, |text| Value::Text(text));
+                        let total = beyond(&journals, exact.row, counters, (members, from), *column)?;
+                        values.insert(*column, total);
+                    }
+                }
+                values.extend(sums(round, exact.row, counters, &journals, standing.get(&exact.row))?);
             }
             made.insert(exact.row, values);
         }
@@ -101,7 +108,7 @@ fn needed(exact: &Exact<'_>, there: bool) -> Vec<TxnId> {
         if !there {
             needed.extend(&counters.before);
         }
-        if !there || !counters.written.is_empty() {
+        if !there || !counters.written.is_empty() || !counters.folded.is_empty() {
             needed.extend(&counters.added);
         }
     }
@@ -154,7 +161,7 @@ fn sums(
     for (column, txn) in &counters.written {
         let base = journals.written(*txn, row)?;
         if let Some(from) = base.value(usize::from(column.0)) {
-            sums.push((*column, beyond(journals, row, counters, (*txn, from), *column)?));
+            sums.push((*column, beyond(journals, row, counters, (&[*txn], from), *column)?));
         }
     }
     for column in &counters.standing {
@@ -168,7 +175,7 @@ fn sums(
         for txn in &counters.before {
             let base = journals.written(*txn, row)?;
             if let Some(from) = base.left(at) {
-                sums.push((*column, beyond(journals, row, counters, (*txn, from), *column)?));
+                sums.push((*column, beyond(journals, row, counters, (&[*txn], from), *column)?));
                 break;
             }
         }
@@ -176,19 +183,19 @@ fn sums(
     Ok(sums)
 }
 
-/// `from`, as a transaction left it, and what was added that it had not seen.
+/// `from`, as transactions left it, and what was added that none of them had seen.
 fn beyond(
     journals: &FromJournals,
     row: RowId,
     counters: &Counters,
-    (base, from): (TxnId, Value<'_>),
+    (base, from): (&[TxnId], Value<'_>),
     column: ColumnId,
 ) -> Result<Text, Failure> {
-    let stamp: Option<Stamp> = journals.stamp(base);
+    let stamps: Vec<Stamp> = base.iter().filter_map(|txn| journals.stamp(*txn)).collect();
     let unseen = counters
         .added
         .iter()
-        .filter(|txn| stamp.as_ref().is_some_and(|s| !s.saw(**txn)));
+        .filter(|txn| !stamps.iter().any(|stamp| stamp.saw(**txn)));
     let unseen: Vec<Written<'_>> = unseen
         .map(|txn| journals.written(*txn, row))
         .collect::<Result<_, _>>()?;

@@ -14,12 +14,21 @@ use crate::world::World;
 
 impl World {
     pub(super) fn make(&self, node: usize, job: &Job, row: RowId, made: &Made) -> BTreeMap<usize, Datum> {
-        let sums = made.counters.iter().map(|counters| self.sums(node, job, row, counters));
-        let folds = made
-            .folds
-            .iter()
-            .map(|(members, columns)| self.fold(node, row, members, columns));
-        sums.chain(folds).flatten().collect()
+        let folds = made.folds.iter();
+        let folds = folds.map(|(members, columns)| self.fold(node, row, members, columns));
+        let mut given: BTreeMap<usize, Datum> = folds.flatten().collect();
+        if let Some(counters) = &made.counters {
+            for (id, members) in &counters.folded {
+                let at = usize::from(id.0);
+                if let Some(from) = given.get(&at).copied() {
+                    let text = from.unwrap_or_default().to_string();
+                    let from = Value::Text(text.as_bytes());
+                    given.insert(at, self.beyond(node, row, counters, (members, from), at));
+                }
+            }
+            given.extend(self.sums(node, job, row, counters));
+        }
+        given
     }
 
     fn sums(&self, node: usize, job: &Job, row: RowId, counters: &Counters) -> BTreeMap<usize, Datum> {
@@ -27,7 +36,7 @@ impl World {
         for (id, txn) in &counters.written {
             let at = usize::from(id.0);
             if let Some(from) = self.written(node, *txn, row).value(at) {
-                sums.insert(at, self.beyond(node, row, counters, (*txn, from), at));
+                sums.insert(at, self.beyond(node, row, counters, (&[*txn], from), at));
             }
         }
         for at in counters.standing.iter().map(|id| usize::from(id.0)) {
@@ -40,7 +49,7 @@ impl World {
             }
             let before = counters.before.iter().find_map(|txn| {
                 let from = self.written(node, *txn, row).left(at)?;
-                Some(self.beyond(node, row, counters, (*txn, from), at))
+                Some(self.beyond(node, row, counters, (&[*txn], from), at))
             });
             if let Some(before) = before {
                 sums.insert(at, before);
@@ -49,21 +58,21 @@ impl World {
         sums
     }
 
-    /// `from`, as a transaction left it, and what was added that it had not seen.
+    /// `from`, as transactions left it, and what was added that none of them had seen.
     fn beyond(
         &self,
         node: usize,
         row: RowId,
         counters: &Counters,
-        (base, from): (TxnId, Value<'_>),
+        (base, from): (&[TxnId], Value<'_>),
         at: usize,
     ) -> Datum {
         let disk = &self.nodes[node].disk;
-        let stamp = disk.block(base).map(|block| block.stamp(0));
+        let stamps: Vec<_> = base.iter().filter_map(|txn| Some(disk.block(*txn)?.stamp(0))).collect();
         let unseen = counters
             .added
             .iter()
-            .filter(|txn| stamp.as_ref().is_some_and(|s| !s.saw(**txn)));
+            .filter(|txn| !stamps.iter().any(|stamp| stamp.saw(**txn)));
         let unseen: Vec<Written<'_>> = unseen.map(|txn| self.written(node, *txn, row)).collect();
         let total = sum(from, unseen.iter().flat_map(|written| written.added(at)));
         total
