@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use clap::Subcommand;
 use serde::Deserialize;
+use serde_json::json;
 
 use crate::api::{PATIENCE, Reach};
 use crate::columns::{aligned, row};
@@ -15,6 +16,16 @@ use crate::output::Output;
 pub(crate) enum Table {
     /// List every table, and why one is not replicated
     List,
+    /// Set how conflicts over a table's rows are decided, on all nodes
+    Set {
+        /// The table, with or without its schema
+        #[arg(long)]
+        table: String,
+        /// last-write-wins, first-write-wins or priority(n1,n2), with merge, counter(column), delete-wins or update-wins;
+        /// custom(schema.function); error
+        #[arg(long)]
+        policy: String,
+    },
 }
 
 #[derive(Deserialize)]
@@ -22,7 +33,15 @@ struct Listed {
     table: String,
     replicated: bool,
     key: Vec<String>,
+    policy: Option<String>,
     note: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Set {
+    table: String,
+    policy: String,
+    everywhere: bool,
 }
 
 impl Table {
@@ -33,12 +52,32 @@ impl Table {
                 output.pass(&body, || text(&tables))?;
                 Ok(Exit::Done.into())
             }
+            Table::Set { table, policy } => {
+                let request = json!({ "table": table, "policy": policy });
+                let (set, body) = reach.change::<Set>("/v1/tables/policy", &request)?;
+                output.pass(&body, || set.text())?;
+                Ok(Exit::Done.into())
+            }
+        }
+    }
+}
+
+impl Set {
+    fn text(&self) -> String {
+        let Set {
+            table,
+            policy,
+            everywhere,
+        } = self;
+        match everywhere {
+            true => format!("{table}: {policy}, on every node\n"),
+            false => format!("{table}: {policy}; it is on its way, and not on every node yet\n"),
         }
     }
 }
 
 fn text(tables: &[Listed]) -> String {
-    let mut rows = vec![row(["TABLE", "REPLICATED", "KEY", "NOTE"])];
+    let mut rows = vec![row(["TABLE", "REPLICATED", "KEY", "POLICY", "NOTE"])];
     rows.extend(tables.iter().map(|table| {
         let replicated = if table.replicated { "yes" } else { "no" };
         let key = table.key.join(", ");
@@ -46,6 +85,7 @@ fn text(tables: &[Listed]) -> String {
             table.table.as_str(),
             replicated,
             &key,
+            table.policy.as_deref().unwrap_or_default(),
             table.note.as_deref().unwrap_or_default(),
         ])
     }));

@@ -151,15 +151,22 @@ impl<'a> Transaction<'_> {
         texts.map_err(doing())
     }
 
-    /// Gives a table the identity that sends old rows whole.
+    /// Gives a table the identity that sends old rows whole, if it is there and has not.
     ///
     /// # Errors
     /// What the server says: the table is locked, or is another's.
-    pub async fn send_old_rows(&mut self, table: &Table) -> Result<()> {
+    pub async fn send_old_rows(&mut self, schema: &str, table: &str) -> Result<()> {
         let client = self.enter().await?;
-        let sql = format!("ALTER TABLE {} REPLICA IDENTITY FULL", relation(table));
-        let done = client.batch_execute(&sql).await;
-        done.map_err(Error::doing("have whole old rows sent"))?;
+        let sql = "SELECT format('ALTER TABLE %I.%I REPLICA IDENTITY FULL', n.nspname, c.relname) FROM pg_class c \
+                   JOIN pg_namespace n ON n.oid = c.relnamespace \
+                   WHERE n.nspname = $1 AND c.relname = $2 AND c.relreplident <> 'f'";
+        let doing = || Error::doing("have whole old rows sent");
+        let parameters: [(&(dyn ToSql + Sync), Type); 2] = [(&schema, Type::TEXT), (&table, Type::TEXT)];
+        let rows = client.query_typed(sql, &parameters).await.map_err(doing())?;
+        for row in rows {
+            let sql: String = row.try_get(0).map_err(doing())?;
+            client.batch_execute(&sql).await.map_err(doing())?;
+        }
         self.leave();
         Ok(())
     }

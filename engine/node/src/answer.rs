@@ -11,6 +11,7 @@ mod texts;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use synapse_engine_replication::{InvalidPolicy, Policy};
 use synapse_engine_setup::Catalog;
 use synapse_engine_transport::Responder;
 use tokio::sync::mpsc;
@@ -19,7 +20,7 @@ use crate::error::Error;
 use crate::frames::{self, Answer, Request, TableShape};
 use crate::generation::refresh;
 use crate::shared::Shared;
-use crate::{join, repair, sql, verify};
+use crate::{join, policies, repair, sql, verify};
 
 pub(crate) use ask::{AskError, Asked, ask, ask_one};
 pub(crate) use copies::{OpenCopy, WORKERS};
@@ -94,6 +95,15 @@ async fn perform(shared: &Arc<Shared>, request: Request, parts: &mpsc::Sender<An
         Request::Blocks { origin, after, until } => return blocks::blocks(shared, origin, after, until, parts).await,
         Request::Written { part, keys } => return repair::written(shared, &part, &keys, parts).await,
         Request::Repair(rows) => repair::execute(shared, &rows).await?,
+        Request::CheckPolicy { schema, table, policy } => {
+            Answer::Problems(policies::problems(shared, &schema, &table, &read(&policy)?).await?)
+        }
+        Request::SetPolicy { schema, table, policy } => {
+            // It asks this node too: a future of its own, or this one would contain itself.
+            let given = Box::pin(policies::set::give(shared, &schema, &table, &read(&policy)?)).await;
+            let epoch = given.map_err(|error| Error::Refused(error.to_string()))?;
+            Answer::PolicySet { epoch: epoch.0 }
+        }
         Request::RowTexts {
             schema,
             table,
@@ -104,6 +114,12 @@ async fn perform(shared: &Arc<Shared>, request: Request, parts: &mpsc::Sender<An
     // Nobody listens any more: the answer is not wanted.
     let _ = parts.send(one).await;
     Ok(())
+}
+
+fn read(policy: &str) -> Result<Policy, Error> {
+    policy
+        .parse()
+        .map_err(|error: InvalidPolicy| Error::Refused(error.to_string()))
 }
 
 /// The tables as they are now. What the applier knows of them may be older, and is left as it is: that it changes is the

@@ -14,7 +14,6 @@ use synapse_engine_change::{Block, Change, Part};
 use synapse_engine_identity::{Epoch, Origin, RowId, Stamp};
 use synapse_engine_plan::{Batch, Builder, Conflict, Mapping, Order, Row, Table, Tables, rows_of};
 use synapse_engine_replication::{Decided, Marker, MarkerKind, Outcome, Recheck};
-use synapse_engine_setup::ReplicaIdentity;
 use synapse_wal_types::{Lsn, PgTimestamp, Xid};
 
 pub(crate) use failure::Failure;
@@ -22,7 +21,7 @@ pub(crate) use failure::Failure;
 use crate::conflicts::Met;
 use crate::feed::Next;
 use crate::lane::Applier;
-use crate::shared::lock;
+use crate::shared::{UNPOISONED, lock};
 use exact::{Exactly, Round};
 use log::{KeylessMissing, Log};
 
@@ -269,13 +268,9 @@ impl Applier {
     /// A policy that compares with old rows has them sent from here on too.
     async fn send_old_rows(&self, transaction: &mut Transaction<'_>, batch: &Batch<'_>) -> Result<(), Failure> {
         for set in batch.policies.iter().filter(|set| set.rules.policy.needs_old_rows()) {
-            let directory = self.shared.directory();
-            let Some(table) = directory.by_id(set.table) else {
-                continue;
-            };
-            let full = directory.catalog.find(&table.schema, &table.name);
-            if full.is_some_and(|table| table.replica_identity != ReplicaIdentity::Full) {
-                transaction.send_old_rows(table).await?;
+            let named = self.shared.numbers.lock().expect(UNPOISONED).name_of(set.table);
+            if let Some((schema, table)) = named {
+                transaction.send_old_rows(&schema, &table).await?;
             }
         }
         Ok(())

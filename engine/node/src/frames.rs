@@ -75,6 +75,18 @@ pub(crate) enum Request {
         key: Vec<(String, Vec<u8>)>,
         columns: Vec<String>,
     },
+    /// What stands in the way of a conflict policy there.
+    CheckPolicy {
+        schema: String,
+        table: String,
+        policy: String,
+    },
+    /// Set a conflict policy: asked of the node whose name is first.
+    SetPolicy {
+        schema: String,
+        table: String,
+        policy: String,
+    },
     /// An origin's blocks after a position, up to the one that reaches another: the asker's own are damaged.
     Blocks { origin: Origin, after: Lsn, until: Lsn },
     /// When, and by whose transaction, the rows with these keys were written last.
@@ -200,6 +212,11 @@ pub(crate) enum Answer {
     Held {
         begin: Lsn,
         end: Lsn,
+    },
+    /// In words; none when nothing is wrong.
+    Problems(Vec<String>),
+    PolicySet {
+        epoch: u32,
     },
     /// One block, as it stands in the log.
     Block(Bytes),

@@ -5,6 +5,7 @@ mod failure;
 mod join;
 mod links;
 mod metrics;
+mod policies;
 mod queries;
 mod stops;
 mod token;
@@ -55,6 +56,7 @@ fn router(api: Arc<Api>) -> Router {
         .route("/v1/apply/retry", post(stops::retry))
         .route("/v1/apply/skip", post(stops::skip))
         .route("/v1/node/join", post(join::join))
+        .route("/v1/tables/policy", post(policies::set_policy))
         .route("/v1/link/hold", post(links::hold))
         .route("/v1/link/resume", post(links::resume))
         .route("/v1/repair", post(verify::repair))

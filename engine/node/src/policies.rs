@@ -1,5 +1,8 @@
 //! Conflict policies: rows of `synapse.policies`, which one node writes and all replicate.
 
+mod check;
+pub(crate) mod set;
+
 use std::sync::Mutex;
 
 use synapse_engine_change::{Change, Tuple, Value};
@@ -12,6 +15,8 @@ use tokio_postgres::Client;
 use crate::error::Error;
 use crate::shared::{NodeKernel, Shared, UNPOISONED};
 use crate::tables::Numbers;
+
+pub(crate) use check::problems;
 
 /// A row of `synapse.policies`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -89,6 +94,15 @@ pub(crate) async fn read(client: &Client) -> Result<Vec<PolicyRow>, Error> {
     rows.iter().map(row).collect()
 }
 
+/// The policy of a table as this node knows it; `None` while it starts.
+pub(crate) fn in_force(shared: &Shared, schema: &str, table: &str) -> Option<Policy> {
+    let number = shared.numbers.lock().expect(UNPOISONED).columns(schema, table, &[]).0;
+    let kernel = shared.kernel()?;
+    let kernel = crate::shared::lock(&kernel);
+    let policies = kernel.policies();
+    Some(policies.at(number, policies.latest()).policy.clone())
+}
+
 /// Teaches the kernel what stands in the database.
 pub(crate) fn learn(shared: &Shared, kernel: &mut NodeKernel, rows: &[PolicyRow]) {
     for row in rows {
@@ -100,9 +114,15 @@ pub(crate) fn learn(shared: &Shared, kernel: &mut NodeKernel, rows: &[PolicyRow]
 /// Teaches the kernel the policies that received blocks hold and that are not applied yet: a transaction that waits for a
 /// person may stand before the one that brings the answer.
 pub(crate) fn learn_from_journals(shared: &Shared, kernel: &Mutex<NodeKernel>) -> Result<(), Error> {
-    for origin in shared.journal.origins() {
+    for origin in shared
+        .journal
+        .origins()
+        .into_iter()
+        .filter(|origin| *origin != shared.me)
+    {
         let applied = crate::shared::lock(kernel).frontier().get(origin);
-        let mut reader = shared.journal.log(origin)?.read_after(applied)?;
+        let log = shared.journal.log(origin)?;
+        let mut reader = log.read_after(applied.max(log.begin()))?;
         while let Some(block) = reader.next_block()? {
             let block = block.decode()?;
             for at in 0..block.transactions.len() {

@@ -72,6 +72,8 @@ pub(crate) struct Shared {
     pub(crate) copies: Mutex<BTreeMap<u64, Arc<OpenCopy>>>,
     /// Held while journals are pruned.
     pub(crate) pruning: tokio::sync::Mutex<()>,
+    /// Held while a policy is given its epoch.
+    pub(crate) setting_policy: tokio::sync::Mutex<()>,
     kernel: RwLock<Option<Arc<Mutex<NodeKernel>>>>,
     directory: RwLock<Arc<Directory>>,
     peers: Mutex<BTreeMap<NodeId, Peer>>,
@@ -174,6 +176,7 @@ impl Shared {
             joining: Joining::new(&parts.state.join),
             copies: Mutex::default(),
             pruning: tokio::sync::Mutex::default(),
+            setting_policy: tokio::sync::Mutex::default(),
             kernel: RwLock::new(None),
             directory: RwLock::new(Arc::new(parts.directory)),
             peers: Mutex::new(BTreeMap::new()),

@@ -24,6 +24,12 @@ impl Numbers {
 }
 
 impl Numbers {
+    /// Schema and name of a table.
+    pub(crate) fn name_of(&self, id: TableId) -> Option<(String, String)> {
+        let found = self.tables.iter().find(|(_, (number, _))| *number == id);
+        found.map(|(name, _)| name.clone())
+    }
+
     /// The numbers of a table and of some of its columns, whether they are there or not.
     pub(crate) fn columns(&mut self, schema: &str, name: &str, columns: &[String]) -> (TableId, Vec<ColumnId>) {
         let (id, names) = self.table(schema, name);

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use synapse_engine_change::Value;
-use synapse_engine_identity::{ColumnId, Origin, RowId, TxnId};
+use synapse_engine_identity::{ColumnId, ColumnSet, Origin, RowId, Stamp, TxnId};
 use synapse_engine_replication::{Carried, Counted, Overflow, Registers, Target};
 use synapse_wal_types::Lsn;
 
@@ -67,8 +67,17 @@ pub struct Counters {
     /// Transactions that say what the counters of a row that went away were: the first that does, by what it deleted or by
     /// what it wrote.
     pub before: Vec<TxnId>,
-    /// The transactions that added to counters and are not stable.
-    pub added: Vec<TxnId>,
+    /// The transactions that added to counters and are not stable, each with the columns that it counts in.
+    pub added: Vec<(TxnId, ColumnSet)>,
+}
+
+impl Counters {
+    /// The transactions that added to `column` what none of `bases` had seen.
+    pub fn unseen<'s>(&'s self, column: ColumnId, bases: &'s [Stamp]) -> impl Iterator<Item = TxnId> + 's {
+        let added = self.added.iter().filter(move |(_, columns)| columns.contains(column));
+        let unseen = added.filter(|(txn, _)| !bases.iter().any(|base| base.saw(*txn)));
+        unseen.map(|(txn, _)| *txn)
+    }
 }
 
 impl Made {
@@ -170,11 +179,10 @@ fn made<O: Overflow>(registers: &mut Registers<O>, table: &Table, row: RowId, wi
     let folds: Vec<(Vec<TxnId>, Vec<ColumnId>)> = folds
         .map(|(members, columns)| (members, columns_in(table, &columns)))
         .collect();
-    let Counted {
-        columns,
-        adding,
-        before,
-    } = registers.counted(row);
+    let Counted { adding, before } = registers.counted(row);
+    let columns = adding
+        .iter()
+        .fold(ColumnSet::new(), |all, (_, columns)| all.union(columns));
     let (mut written, mut folded, mut standing) = (Vec::new(), Vec::new(), Vec::new());
     for column in columns.iter().filter(|id| is_writable(table, *id)) {
         let winner = winners.iter().find(|(_, carried)| carried.contains(column));

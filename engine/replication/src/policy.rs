@@ -188,6 +188,20 @@ fn arguments(text: &str) -> Result<(Option<Vec<&str>>, &str), String> {
     Ok((Some(given), after))
 }
 
+/// Whether it is a schema and a name that need no quotes.
+fn is_qualified(function: &str) -> bool {
+    let plain = |name: &str| {
+        let rest = name.strip_prefix(|c: char| c.is_ascii_lowercase() || c == '_');
+        rest.is_some_and(|rest| {
+            rest.bytes()
+                .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
+        })
+    };
+    function
+        .split_once('.')
+        .is_some_and(|(schema, name)| plain(schema) && plain(name))
+}
+
 impl Words {
     fn take(&mut self, name: &str, given: Option<Vec<&str>>) -> Result<(), String> {
         let order = |this: &mut Self, order| match this.order.replace(order) {
@@ -222,8 +236,12 @@ impl Words {
             ("delete-wins", None) => deletes(self, Deletes::Win),
             ("update-wins", None) => deletes(self, Deletes::Lose),
             ("custom", Some(function)) if self.function.is_none() && function.len() == 1 => {
-                self.function = function.first().map(|name| (*name).to_owned());
-                Ok(())
+                let name = function.first().copied().unwrap_or_default();
+                self.function = is_qualified(name).then(|| name.to_owned());
+                match self.function {
+                    Some(_) => Ok(()),
+                    None => Err(format!("{name:?} is no schema.function in lower case")),
+                }
             }
             ("error", None) => {
                 self.error = true;

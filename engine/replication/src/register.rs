@@ -98,6 +98,9 @@ impl Carried {
     }
 }
 
+/// Writes that added to counters, each with the columns that it counts in.
+pub(crate) type Adding = SmallVec<[(Author, ColumnSet); 1]>;
+
 /// Columns that a function makes, each with the writes that it makes them of.
 pub(crate) type Folds = SmallVec<[(SmallVec<[Author; 4]>, Carried); 1]>;
 
@@ -294,15 +297,21 @@ impl Register {
         sets
     }
 
-    /// The columns that are sums, as far as the register knows: something was added to them, and the policy of the greatest
-    /// epoch of those that added to them or carry them says so.
-    pub(crate) fn counters(&self, book: &Book<'_>, ignoring: Option<Author>) -> ColumnSet {
-        let is_counter = |column: &ColumnId| {
-            let of_it = |e: &&Entry| e.adds() || e.carried().contains(*column);
-            let rules = book.deciding(greatest_epoch(self.but(ignoring).filter(of_it)));
-            rules.counters.contains(*column)
+    /// The writes that added to counters, each with the columns that it counts in: those that are counters under the policy
+    /// of the greatest epoch among it and those that carry the column.
+    pub(crate) fn adding(&self, book: &Book<'_>, ignoring: Option<Author>) -> Adding {
+        let carriers = |column: ColumnId| self.but(ignoring).filter(move |e| e.carried().contains(column));
+        let counts_in = |author: Author| {
+            let counters = book.at(author.epoch).counters.iter();
+            let counts = |column: &ColumnId| {
+                let epoch = greatest_epoch(carriers(*column)).max(author.epoch);
+                book.deciding(epoch).counters.contains(*column)
+            };
+            counters.filter(counts).collect::<ColumnSet>()
         };
-        added_to(self.but(ignoring), book).iter().filter(is_counter).collect()
+        let adding = self.but(ignoring).filter(|e| e.adds()).map(Entry::author);
+        let adding = adding.map(|author| (author, counts_in(author)));
+        adding.filter(|(_, columns)| !columns.is_empty()).collect()
     }
 
     /// Whether a write that lost may win again, so that what it wrote does not stand in the row: under every order but that
@@ -339,11 +348,6 @@ impl Register {
     /// The writes that are known.
     pub(crate) fn authors(&self) -> impl Iterator<Item = Author> + '_ {
         self.entries.iter().map(Entry::author)
-    }
-
-    /// The writes that added to counters.
-    pub(crate) fn adding(&self, ignoring: Option<Author>) -> impl Iterator<Item = Author> + '_ {
-        self.but(ignoring).filter(|e| e.adds()).map(Entry::author)
     }
 
     /// The writes that say what counters were of a row that is not there: a delete, which found it, or the write that brings
@@ -395,11 +399,16 @@ impl Register {
             let says = e.existence == Existence::Dead || counters.iter().any(|c| e.carried().contains(c));
             !counters.is_empty() && says
         };
+        // What a carrier of a later epoch says of an addition is known as long as the addition.
+        let kept_adds = self.entries.iter().zip(&kept).filter(|(e, kept)| **kept && e.adds());
+        let oldest = kept_adds.map(|(e, _)| e.author().epoch).min();
+        let overrules = |e: &Entry| oldest.is_some_and(|oldest| oldest < e.author().epoch) && is_base(e);
         let base_kept = self.entries.iter().zip(&kept).any(|(e, kept)| *kept && is_base(e));
+        let overrules: SmallVec<[bool; 8]> = self.entries.iter().map(overrules).collect();
         let mut at = 0;
         self.entries.retain(|e| {
             at += 1;
-            kept[at - 1] || (base_kept && e.adds())
+            kept[at - 1] || (base_kept && e.adds()) || overrules[at - 1]
         });
     }
 

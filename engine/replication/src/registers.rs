@@ -7,7 +7,7 @@ use synapse_engine_identity::{ColumnSet, Context, KeyHash, Origin, RowId, Stamp,
 use synapse_wal_types::Lsn;
 
 use crate::conflict::{Met, Outcome, Standing};
-use crate::register::{Author, Carried, Folds, OriginIndex, Register, Target};
+use crate::register::{Adding, Author, Carried, Folds, OriginIndex, Register, Target};
 use crate::row_hash::RowMap;
 use crate::rules::{Book, Policies, Rules};
 
@@ -105,10 +105,8 @@ pub enum Verdict {
 /// What the counters of a row are made of.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Counted {
-    /// The columns that are sums.
-    pub columns: ColumnSet,
-    /// The transactions that added to them and are not stable.
-    pub adding: Vec<TxnId>,
+    /// The transactions that added to them and are not stable, each with the columns that it counts in.
+    pub adding: Vec<(TxnId, ColumnSet)>,
     /// Transactions that say what they were where the row is not there: a delete, which found it, or the write that brings
     /// it back. The first that says something counts.
     pub before: Vec<TxnId>,
@@ -119,31 +117,26 @@ pub struct Counted {
 struct Stands {
     target: Target,
     by: Option<Author>,
-    /// The columns that are sums, and what was added to them.
-    counters: (ColumnSet, Vec<Author>),
+    adding: Adding,
     folds: Folds,
 }
 
 impl Stands {
     /// Nothing is made of a row that does not live.
     fn of_a_row_that(self, lives: bool) -> Self {
-        let (counters, folds) = match lives {
-            true => (self.counters, self.folds),
+        let (adding, folds) = match lives {
+            true => (self.adding, self.folds),
             false => Default::default(),
         };
-        Stands {
-            counters,
-            folds,
-            ..self
-        }
+        Stands { adding, folds, ..self }
     }
 
     fn is(&self, other: &Stands) -> bool {
-        self.target == other.target && self.counters == other.counters && self.folds == other.folds
+        self.target == other.target && self.adding == other.adding && self.folds == other.folds
     }
 
     fn is_made(&self) -> bool {
-        !self.counters.0.is_empty() || !self.folds.is_empty()
+        !self.adding.is_empty() || !self.folds.is_empty()
     }
 }
 
@@ -316,7 +309,7 @@ impl<O: Overflow> Registers<O> {
         let lives = matches!(target, Target::Live(_));
         Stands {
             by: register.decisive(&book, ignoring),
-            counters: (register.counters(&book, ignoring), register.adding(ignoring).collect()),
+            adding: register.adding(&book, ignoring),
             folds: register.folds(&book, ignoring),
             target,
         }
@@ -391,8 +384,11 @@ impl<O: Overflow> Registers<O> {
         let register = self.take(row);
         let book = self.book(row.table);
         let counted = Counted {
-            columns: register.counters(&book, None),
-            adding: register.adding(None).map(|author| self.txn(author)).collect(),
+            adding: register
+                .adding(&book, None)
+                .into_iter()
+                .map(|(author, columns)| (self.txn(author), columns))
+                .collect(),
             before: register.before(&book).into_iter().map(|a| self.txn(a)).collect(),
         };
         self.keep(row, register);

@@ -21,9 +21,9 @@ const POLICIES: [&str; 14] = [
     "merge counter(n) update-wins",
     "first-write-wins merge delete-wins",
     "priority(n3,n2) counter(n)",
-    "custom(greatest)",
-    "custom(greatest) update-wins",
-    "custom(greatest) delete-wins",
+    "custom(public.greatest)",
+    "custom(public.greatest) update-wins",
+    "custom(public.greatest) delete-wins",
 ];
 /// Codes that go with tables that do not log old rows.
 const WITHOUT_OLD_ROWS: u64 = 6;

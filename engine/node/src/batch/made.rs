@@ -109,7 +109,7 @@ fn needed(exact: &Exact<'_>, there: bool) -> Vec<TxnId> {
             needed.extend(&counters.before);
         }
         if !there || !counters.written.is_empty() || !counters.folded.is_empty() {
-            needed.extend(&counters.added);
+            needed.extend(counters.added.iter().map(|(txn, _)| *txn));
         }
     }
     needed.sort_unstable();
@@ -192,13 +192,8 @@ fn beyond(
     column: ColumnId,
 ) -> Result<Text, Failure> {
     let stamps: Vec<Stamp> = base.iter().filter_map(|txn| journals.stamp(*txn)).collect();
-    let unseen = counters
-        .added
-        .iter()
-        .filter(|txn| !stamps.iter().any(|stamp| stamp.saw(**txn)));
-    let unseen: Vec<Written<'_>> = unseen
-        .map(|txn| journals.written(*txn, row))
-        .collect::<Result<_, _>>()?;
+    let unseen = counters.unseen(column, &stamps);
+    let unseen: Vec<Written<'_>> = unseen.map(|txn| journals.written(txn, row)).collect::<Result<_, _>>()?;
     let added = unseen.iter().flat_map(|written| written.added(usize::from(column.0)));
     Ok(sum(from, added)?.map(String::into_bytes))
 }

@@ -9,12 +9,12 @@ use axum::extract::{Query, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
-use synapse_engine_setup::ReplicaIdentity;
+use synapse_engine_setup::{ReplicaIdentity, SCHEMA};
 
 use super::Api;
 use super::failure::Failure;
 use crate::status::{self, Status};
-use crate::{answer, wait};
+use crate::{answer, policies, wait};
 
 /// How long `wait` waits when it is not told.
 const WAIT_DEFAULT_MS: u64 = 60_000;
@@ -61,12 +61,15 @@ pub(crate) struct TableStatus {
     replicated: bool,
     key: Vec<String>,
     /// Why it is not replicated, or what replication promises less of it.
+    /// How conflicts are decided; none where rows have no key.
+    policy: Option<String>,
     note: Option<String>,
 }
 
 pub(crate) async fn tables(State(api): State<Arc<Api>>) -> Result<Json<Vec<TableStatus>>, Failure> {
     let catalog = answer::catalog(&api.shared).await?;
-    let replicated = catalog.tables.iter().map(|table| {
+    let tables = catalog.tables.iter().filter(|table| table.schema != SCHEMA);
+    let replicated = tables.map(|table| {
         let key = table.key().map_or_else(Vec::new, |key| key.columns.clone());
         let note = match (key.is_empty(), table.replica_identity) {
             (_, ReplicaIdentity::Nothing) => {
@@ -77,11 +80,13 @@ pub(crate) async fn tables(State(api): State<Arc<Api>>) -> Result<Json<Vec<Table
             }
             (false, ReplicaIdentity::Default | ReplicaIdentity::Full | ReplicaIdentity::Index) => None,
         };
+        let policy = (!key.is_empty()).then(|| policies::in_force(&api.shared, &table.schema, &table.name));
         let table = format!("{}.{}", table.schema, table.name);
         TableStatus {
             table,
             replicated: true,
             key,
+            policy: policy.flatten().map(|policy| policy.to_string()),
             note: note.map(str::to_owned),
         }
     });
@@ -89,6 +94,7 @@ pub(crate) async fn tables(State(api): State<Arc<Api>>) -> Result<Json<Vec<Table
         table: format!("{}.{}", left.schema, left.name),
         replicated: false,
         key: Vec::new(),
+        policy: None,
         note: Some(left.reason.to_string()),
     });
     let mut tables: Vec<TableStatus> = replicated.chain(left_out).collect();

@@ -4,13 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::try_join_all;
-use synapse_engine_replication::Policy;
 
 use super::decide::{self, Batch, Decision};
 use super::outcome::TableOutcome;
 use super::{By, Consent, RepairError, Wanted, equal_keys, written};
 use crate::answer::{AskError, ask_one};
 use crate::frames::{Act, Answer, RepairRows, Request, RowKey};
+use crate::policies;
 use crate::shared::Shared;
 use crate::verify::compare::{Readings, Suspects};
 use crate::verify::plan::TablePlan;
@@ -79,13 +79,9 @@ impl Job<'_> {
                 let asked = self.plan.nodes.iter();
                 let asked = asked.map(|node| written::collect(self.shared, *node, &self.plan.part, &keys));
                 let times = try_join_all(asked).await?;
-                // Tables have no other policy yet.
-                Ok(decide::by_policy(
-                    &Policy::default(),
-                    &self.plan.nodes,
-                    different,
-                    &times,
-                ))
+                let part = &self.plan.part;
+                let policy = policies::in_force(self.shared, &part.schema, &part.table).unwrap_or_default();
+                Ok(decide::by_policy(&policy, &self.plan.nodes, different, &times))
             }
         }
     }

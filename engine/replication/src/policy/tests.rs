@@ -30,7 +30,7 @@ fn words_stand_in_any_order_and_last_write_wins_is_the_default() {
         read("  update-wins   counter( b , a,b )"),
         "last-write-wins counter(a,b) update-wins"
     );
-    assert_eq!(read("delete-wins custom(f)"), "custom(f) delete-wins");
+    assert_eq!(read("delete-wins custom(app.f)"), "custom(app.f) delete-wins");
     assert_eq!(Policy::default().to_string(), "last-write-wins");
 }
 
@@ -47,8 +47,12 @@ fn what_is_no_policy_is_refused_with_what_is_wrong() {
         ("priority(n1,,n2)", "names nothing between two commas"),
         ("counter(a", "a closing parenthesis is missing"),
         ("merge merge", "\"merge\" does not belong there"),
-        ("custom(f) merge", "custom goes with delete-wins or update-wins only"),
+        (
+            "custom(app.f) merge",
+            "custom goes with delete-wins or update-wins only",
+        ),
         ("custom(f,g)", "\"custom\" does not belong there"),
+        ("custom(f)", "\"f\" is no schema.function in lower case"),
         ("error update-wins", "error stands alone"),
     ];
     for (text, why) in wrong {
@@ -60,6 +64,6 @@ fn what_is_no_policy_is_refused_with_what_is_wrong() {
 #[test]
 fn only_what_compares_with_the_old_row_needs_it() {
     let needs = |text: &str| text.parse::<Policy>().unwrap().needs_old_rows();
-    assert!(needs("merge") && needs("counter(a)") && needs("custom(f)"));
+    assert!(needs("merge") && needs("counter(a)") && needs("custom(app.f)"));
     assert!(!needs("last-write-wins") && !needs("priority(n1) delete-wins") && !needs("error"));
 }

@@ -80,9 +80,8 @@ fn changed(commit: &Commit) -> BTreeMap<Place, (Row, Option<Row>)> {
 
 /// An update transmits what it did not change as well: whoever carried the new value may have brought it.
 fn may_stand(truth: &Truth, me: Origin, place: Place, column: usize, (was, is): (Datum, Datum)) -> bool {
-    // A function may make any row of those in conflict, and makes none less.
-    let folded = is > was && truth.ever(place.0, synapse_engine_replication::Rules::folds);
-    if !tells(place.0, column) || folded {
+    // A function may make any row of those in conflict.
+    if !tells(place.0, column) || truth.ever(place.0, synapse_engine_replication::Rules::folds) {
         return true;
     }
     let over = was.and_then(|value| truth.writers.get(&value)).copied();

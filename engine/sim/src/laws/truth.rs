@@ -171,11 +171,13 @@ impl Truth {
             .filter(|local| net(local).is_some_and(|net| net.added.is_some()))
             .copied()
             .collect();
-        let epoch = standing.iter().chain(&adding).map(|local| local.stamp.epoch).max();
-        let rules = self.policies.deciding(table_id(place.0), epoch.unwrap_or_default());
-        if rules.counters.is_empty() {
-            return value;
-        }
+        let of_carriers = standing.iter().map(|local| local.stamp.epoch).max().unwrap_or_default();
+        let counts = |local: &&&Local| {
+            let rules = self
+                .policies
+                .deciding(table_id(place.0), of_carriers.max(local.stamp.epoch));
+            !rules.counters.is_empty()
+        };
         let of = if rules_of_base.folds() {
             &standing[..]
         } else {
@@ -183,9 +185,13 @@ impl Truth {
         };
         let beyond = adding
             .iter()
+            .filter(counts)
             .filter(|local| !of.iter().any(|base| base.stamp.saw(local.stamp.txn)));
         let more = beyond.filter_map(|local| net(local)?.added).fold(0, u64::wrapping_add);
-        Some(value.unwrap_or_default().wrapping_add(more))
+        match more {
+            0 => value,
+            more => Some(value.unwrap_or_default().wrapping_add(more)),
+        }
     }
 
     /// The greatest in the order of the greatest epoch among them, and the rules of that; before that, those preferred.

@@ -69,11 +69,9 @@ impl World {
     ) -> Datum {
         let disk = &self.nodes[node].disk;
         let stamps: Vec<_> = base.iter().filter_map(|txn| Some(disk.block(*txn)?.stamp(0))).collect();
-        let unseen = counters
-            .added
-            .iter()
-            .filter(|txn| !stamps.iter().any(|stamp| stamp.saw(**txn)));
-        let unseen: Vec<Written<'_>> = unseen.map(|txn| self.written(node, *txn, row)).collect();
+        let column = ColumnId(u16::try_from(at).expect("tables have a few columns"));
+        let unseen = counters.unseen(column, &stamps);
+        let unseen: Vec<Written<'_>> = unseen.map(|txn| self.written(node, txn, row)).collect();
         let total = sum(from, unseen.iter().flat_map(|written| written.added(at)));
         total
             .expect("simulated counters are numbers")

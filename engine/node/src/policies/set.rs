@@ -1,0 +1,129 @@
+//! Setting a policy: the node whose name is first gives it an epoch, once every node has said that it can be in force.
+
+use std::sync::Arc;
+
+use futures_util::future::try_join_all;
+use synapse_engine_identity::{Epoch, NodeId};
+use synapse_engine_replication::{InvalidPolicy, Policy};
+use tokio_postgres::Client;
+
+use crate::answer::{AskError, ask_one};
+use crate::error::Error;
+use crate::frames::{Answer, Request};
+use crate::shared::Shared;
+use crate::sql;
+use crate::wait::nodes;
+
+/// How long a table is waited for that somebody else writes: who waits behind us waits as long.
+const LOCK_TIMEOUT_MS: u32 = 3_000;
+
+/// Why a policy was not set. Nothing has changed then, anywhere.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum SetError {
+    /// It is none.
+    #[error(transparent)]
+    Invalid(#[from] InvalidPolicy),
+    /// A node is down.
+    #[error(
+        "{linked} of {configured} configured peers are linked; a policy is set while all nodes are up, so that it means the same everywhere"
+    )]
+    Missing {
+        /// Peers with a link.
+        linked: usize,
+        /// Peers in the configuration.
+        configured: usize,
+    },
+    /// A node did not answer.
+    #[error(transparent)]
+    Ask(#[from] AskError),
+    /// It cannot be in force on some node.
+    #[error("the policy cannot be in force: {}", .0.join("; "))]
+    Problems(Vec<String>),
+    /// The server of the node that sets it refused.
+    #[error(transparent)]
+    Failed(#[from] Error),
+}
+
+/// Sets the policy of a table, from whichever node.
+pub(crate) async fn set(shared: &Arc<Shared>, schema: &str, table: &str, policy: &str) -> Result<Epoch, SetError> {
+    let parsed: Policy = policy.parse()?;
+    all_linked(shared)?;
+    let first = nodes(shared).into_iter().next().unwrap_or(shared.me.node);
+    let (schema, table) = (schema.to_owned(), table.to_owned());
+    if first == shared.me.node {
+        return give(shared, &schema, &table, &parsed).await;
+    }
+    let request = Request::SetPolicy {
+        schema,
+        table,
+        policy: parsed.to_string(),
+    };
+    let Answer::PolicySet { epoch } = ask_one(shared, first, request).await? else {
+        return Err(AskError::beside(first).into());
+    };
+    Ok(Epoch(epoch))
+}
+
+/// Sets the policy of a table: asked of the node whose name is first.
+pub(crate) async fn give(shared: &Arc<Shared>, schema: &str, table: &str, policy: &Policy) -> Result<Epoch, SetError> {
+    // One after the other: an epoch follows the one before.
+    let _turn = shared.setting_policy.lock().await;
+    all_linked(shared)?;
+    let check = |node: NodeId| async move {
+        let request = Request::CheckPolicy {
+            schema: schema.to_owned(),
+            table: table.to_owned(),
+            policy: policy.to_string(),
+        };
+        let Answer::Problems(problems) = ask_one(shared, node, request).await? else {
+            return Err(AskError::beside(node));
+        };
+        Ok(problems
+            .into_iter()
+            .map(|why| format!("{node}: {why}"))
+            .collect::<Vec<_>>())
+    };
+    let problems = try_join_all(nodes(shared).into_iter().map(check)).await?.concat();
+    if !problems.is_empty() {
+        return Err(SetError::Problems(problems));
+    }
+    let mut client = sql::connect(shared, "policy").await?;
+    let epoch = write(&mut client, schema, table, policy).await?;
+    tracing::info!(schema, table, %policy, epoch = epoch.0, "a conflict policy is set");
+    Ok(epoch)
+}
+
+/// In one ordinary transaction of this node, which replicates as all do.
+async fn write(client: &mut Client, schema: &str, table: &str, policy: &Policy) -> Result<Epoch, Error> {
+    let transaction = client.transaction().await?;
+    let settings = format!("SET LOCAL synchronous_commit = local; SET LOCAL lock_timeout = {LOCK_TIMEOUT_MS}");
+    transaction.batch_execute(&settings).await?;
+    transaction
+        .batch_execute("LOCK TABLE synapse.policies IN SHARE ROW EXCLUSIVE MODE")
+        .await?;
+    if policy.needs_old_rows() {
+        let sql = "SELECT format('ALTER TABLE %I.%I REPLICA IDENTITY FULL', n.nspname, c.relname) FROM pg_class c \
+                   JOIN pg_namespace n ON n.oid = c.relnamespace \
+                   WHERE n.nspname = $1 AND c.relname = $2 AND c.relreplident <> 'f'";
+        if let Some(row) = transaction.query_opt(sql, &[&schema, &table]).await? {
+            transaction.batch_execute(row.try_get(0)?).await?;
+        }
+    }
+    let sql = "INSERT INTO synapse.policies (epoch, schema_name, table_name, policy) \
+               SELECT coalesce(max(epoch), 0) + 1, $1, $2, $3 FROM synapse.policies RETURNING epoch";
+    let row = transaction
+        .query_one(sql, &[&schema, &table, &policy.to_string()])
+        .await?;
+    let epoch: i32 = row.try_get(0)?;
+    transaction.commit().await?;
+    Ok(Epoch(u32::try_from(epoch).unwrap_or(u32::MAX)))
+}
+
+fn all_linked(shared: &Shared) -> Result<(), SetError> {
+    let linked = shared.peers().values().filter(|peer| peer.link.is_some()).count();
+    let configured = shared.config.cluster.join.len();
+    match linked < configured {
+        true => Err(SetError::Missing { linked, configured }),
+        false => Ok(()),
+    }
+}
