@@ -384,43 +384,39 @@ impl Register {
     }
 
     /// Drops what is stable and stands in no set with what is not: writes that did not see each other are decided together,
-    /// and stay together until all of them are stable. What a write added is kept while one is left that it may be added to.
+    /// and stay together until all of them are stable.
     pub(crate) fn drop_stable(&mut self, book: &Book<'_>, stable: impl Fn(Author) -> bool) {
         let mut kept: SmallVec<[bool; 8]> = self.entries.iter().map(|e| !stable(e.author())).collect();
         if !kept.contains(&true) {
             self.entries.clear();
             return;
         }
-        while let Some(at) = (0..kept.len()).find(|at| !kept[*at] && self.meets_kept(*at, &kept)) {
+        let counters = added_to(self.entries.iter(), book);
+        let stays = |at: usize, kept: &[bool]| {
+            let mut others = self.entries.iter().zip(kept).filter(|(_, kept)| **kept);
+            others.any(|(other, _)| stays_with(&self.entries[at], other, &counters))
+        };
+        while let Some(at) = (0..kept.len()).find(|at| !kept[*at] && stays(*at, &kept)) {
             kept[at] = true;
         }
-        let counters = added_to(self.entries.iter(), book);
-        let is_base = |e: &Entry| {
-            let says = e.existence == Existence::Dead || counters.iter().any(|c| e.carried().contains(c));
-            !counters.is_empty() && says
-        };
-        // What a carrier of a later epoch says of an addition is known as long as the addition.
-        let kept_adds = self.entries.iter().zip(&kept).filter(|(e, kept)| **kept && e.adds());
-        let oldest = kept_adds.map(|(e, _)| e.author().epoch).min();
-        let overrules = |e: &Entry| oldest.is_some_and(|oldest| oldest < e.author().epoch) && is_base(e);
-        let base_kept = self.entries.iter().zip(&kept).any(|(e, kept)| *kept && is_base(e));
-        let overrules: SmallVec<[bool; 8]> = self.entries.iter().map(overrules).collect();
         let mut at = 0;
-        self.entries.retain(|e| {
+        self.entries.retain(|_| {
             at += 1;
-            kept[at - 1] || (base_kept && e.adds()) || overrules[at - 1]
+            kept[at - 1]
         });
     }
+}
 
-    /// Whether one that is kept stands in a set with this one.
-    fn meets_kept(&self, at: usize, kept: &[bool]) -> bool {
-        let (one, carried) = (&self.entries[at], self.entries[at].carried());
-        let meets = |other: &Entry| {
-            let both_say = one.existence != Existence::Overruled && other.existence != Existence::Overruled;
-            both_say || !carried.and(&other.carried()).is_none()
-        };
-        self.entries.iter().zip(kept).any(|(other, kept)| *kept && meets(other))
-    }
+/// Whether a write is needed as long as another: they are decided together; or one is added to what the other says; or one
+/// says, under a later policy, that the other's addition does not count.
+fn stays_with(one: &Entry, other: &Entry, counters: &ColumnSet) -> bool {
+    let both_say = one.existence != Existence::Overruled && other.existence != Existence::Overruled;
+    let says = |e: &Entry| {
+        let carries = counters.iter().any(|c| e.carried().contains(c));
+        !counters.is_empty() && (e.existence == Existence::Dead || carries)
+    };
+    let overrules = one.author().epoch > other.author().epoch && other.adds() && says(one);
+    both_say || !one.carried().and(&other.carried()).is_none() || (one.adds() && says(other)) || overrules
 }
 
 /// The columns that something was added to.
