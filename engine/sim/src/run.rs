@@ -89,22 +89,26 @@ fn begin(world: &mut World) {
 /// Everything is flushed, captured and applied everywhere, and nobody has anything in hand.
 fn is_quiet(world: &World) -> bool {
     let ends: Vec<Lsn> = world.ends();
-    let last_local = |node: usize| {
-        let locals = laws::locals(world, node);
-        locals.last().copied().unwrap_or(Lsn::ZERO)
+    let idle = |(at, n): (usize, &crate::node::Node)| {
+        let Some(daemon) = n.daemon.as_ref() else { return false };
+        let commits = n.server.wal.commits();
+        world.idle(at)
+            && n.server.wal.flushed() == ends[at]
+            && commits.last().is_none_or(|commit| commit.end <= daemon.sent)
+            && daemon.kernel.next_recheck().is_none()
     };
-    world.applications_are_done()
-        && world.nodes.iter().enumerate().all(|(at, n)| {
-            let Some(daemon) = n.daemon.as_ref() else { return false };
-            let commits = n.server.wal.commits();
-            world.idle(at)
-                && n.server.wal.flushed() == ends[at]
-                && commits.last().is_none_or(|commit| commit.end <= daemon.sent)
-                && daemon.kernel.next_recheck().is_none()
-                && (0..world.nodes.len())
-                    .filter(|peer| *peer != at)
-                    .all(|peer| daemon.kernel.frontier().get(world.nodes[peer].origin) >= last_local(peer))
-        })
+    if !world.applications_are_done() || !world.nodes.iter().enumerate().all(idle) {
+        return false;
+    }
+    let lasts: Vec<(usize, Lsn)> = (0..world.nodes.len())
+        .map(|at| (at, laws::last_local(world, at)))
+        .collect();
+    world.nodes.iter().enumerate().all(|(at, n)| {
+        let Some(daemon) = n.daemon.as_ref() else { return false };
+        let applied =
+            |&(peer, last): &(usize, Lsn)| peer == at || daemon.kernel.frontier().get(world.nodes[peer].origin) >= last;
+        lasts.iter().all(applied)
+    })
 }
 
 fn is_stable(world: &World) -> bool {

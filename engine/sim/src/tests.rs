@@ -50,6 +50,8 @@ fn every_law_holds_in_the_first_seeds_and_the_interesting_paths_are_taken() {
         "parts",
         "begun again",
         "partly known",
+        "undecided",
+        "brought back by a truncate",
     ];
     for what in taken {
         assert!(report.count(what) > 0, "no seed came by {what:?}");

@@ -125,7 +125,7 @@ pub(crate) enum Event {
 fn nodes(rng: &mut Rng) -> usize {
     match rng.below(10) {
         0..=2 => 2,
-        3..=7 => 3,
+        3..=8 => 3,
         _ => 4 + rng.index(4),
     }
 }

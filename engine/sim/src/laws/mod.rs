@@ -53,11 +53,11 @@ pub(crate) fn check_server(world: &mut World, node: usize) {
     }
 }
 
-/// Ends of a node's local transactions, in order.
-pub(crate) fn locals(world: &World, node: usize) -> Vec<synapse_wal_types::Lsn> {
-    let end = |entry: truth::Logged<'_>| match entry {
-        truth::Logged::Local(commit) => Some(commit.end),
-        truth::Logged::Ours(..) | truth::Logged::Other => None,
-    };
-    truth::logged(world, node).filter_map(end).collect()
+/// The end of a node's last local transaction.
+pub(crate) fn last_local(world: &World, node: usize) -> synapse_wal_types::Lsn {
+    let mut commits = world.nodes[node].server.wal.commits().iter();
+    let local = |commit: &&crate::postgres::Commit| commit.first_message().is_none() && !commit.items.is_empty();
+    commits
+        .rfind(local)
+        .map_or(synapse_wal_types::Lsn::ZERO, |commit| commit.end)
 }
