@@ -133,7 +133,7 @@ impl Entry {
             }
             WriteOp::Update { missing } => {
                 self.existence = Existence::Live;
-                if adds && self.counts == Counts::Nothing {
+                if adds && self.counts == Counts::Nothing && !mutant!(AdditionForgotten) {
                     self.counts = Counts::Adds;
                 }
                 self.set_carried(self.carried().or(&Carried::AllBut(missing.clone())));

@@ -177,6 +177,9 @@ impl<O: Overflow> Kernel<O> {
 
     /// The local transaction that is read next sets the policies of this epoch: its stamp carries it.
     pub fn raise(&mut self, epoch: Epoch) {
+        if mutant!(PolicyNotRaised) {
+            return;
+        }
         let state = self.stamper.state_mut();
         state.epoch = state.epoch.max(epoch);
     }

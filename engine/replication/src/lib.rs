@@ -15,6 +15,17 @@
 //!
 //! *Where to start.* [`Kernel`], then [`Register::observe`].
 
+/// Whether this thread's kernels do a mutant's wrong: never, where mutants are not compiled in.
+macro_rules! mutant {
+    ($name:ident) => {{
+        #[cfg(feature = "mutants")]
+        let chosen = crate::Mutant::$name.is_chosen();
+        #[cfg(not(feature = "mutants"))]
+        let chosen = false;
+        chosen
+    }};
+}
+
 mod clock;
 mod conflict;
 mod encoding;

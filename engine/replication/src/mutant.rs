@@ -31,11 +31,61 @@ pub enum Mutant {
     NotGivenUp,
     /// A row that is not found is left alone, though a transaction that has committed may not be visible yet.
     LateNotAwaited,
+    /// First-write-wins lets the last write win.
+    FirstIsLast,
+    /// Priorities are not looked at.
+    PriorityIgnored,
+    /// Of two writes the one of the greater node name wins, whatever their times.
+    TimeIgnored,
+    /// Delete-wins is not looked at.
+    DeletesNeverWin,
+    /// Update-wins is not looked at.
+    UpdatesNeverWin,
+    /// A set is decided by the policy of its least epoch.
+    LeastEpoch,
+    /// A conflict that waits for a person waits for ever.
+    AnswerIgnored,
+    /// A conflict that a person should decide is decided by time.
+    NobodyAsked,
+    /// A transaction that sets a policy is under the one before.
+    PolicyNotRaised,
+    /// What this node writes after a peer's transaction is not under its policies.
+    MarkerEpochForgotten,
+    /// What was added to a counter is not kept.
+    AdditionForgotten,
+    /// An update carries its counters as they were where it was made.
+    AdditionCarried,
+    /// What a base had seen is added to it again.
+    AdditionSeen,
+    /// Of a row that was deleted nothing says what its counters were.
+    BaseForgotten,
+    /// An update carries all columns though columns are merged.
+    MergeIgnored,
+    /// No function is called.
+    FoldIgnored,
+    /// What others won is not written to a row that stands.
+    WinnerStays,
+    /// Writes that are decided together are dropped one by one.
+    DroppedApart,
+    /// Rows that a TRUNCATE brings back stay away.
+    TruncateRevivesNone,
+    /// A TRUNCATE leaves no tombstones.
+    TruncateForgotten,
+    /// An insert leaves the values of an earlier life in the register.
+    InsertKeepsValues,
+    /// An update clears the values that it did not touch.
+    UpdateClears,
+    /// Every write is taken for one that saw all others.
+    NothingContested,
+    /// Registers made anew keep what had been dropped.
+    NotDroppedAgain,
+    /// What does not fit in memory is forgotten.
+    OverflowForgotten,
 }
 
 impl Mutant {
     /// All of them.
-    pub const ALL: [Mutant; 13] = [
+    pub const ALL: [Mutant; 38] = [
         Mutant::FlippedComparison,
         Mutant::RecheckDropped,
         Mutant::AppliedFromServer,
@@ -49,6 +99,31 @@ impl Mutant {
         Mutant::StableTooEarly,
         Mutant::NotGivenUp,
         Mutant::LateNotAwaited,
+        Mutant::FirstIsLast,
+        Mutant::PriorityIgnored,
+        Mutant::TimeIgnored,
+        Mutant::DeletesNeverWin,
+        Mutant::UpdatesNeverWin,
+        Mutant::LeastEpoch,
+        Mutant::AnswerIgnored,
+        Mutant::NobodyAsked,
+        Mutant::PolicyNotRaised,
+        Mutant::MarkerEpochForgotten,
+        Mutant::AdditionForgotten,
+        Mutant::AdditionCarried,
+        Mutant::AdditionSeen,
+        Mutant::BaseForgotten,
+        Mutant::MergeIgnored,
+        Mutant::FoldIgnored,
+        Mutant::WinnerStays,
+        Mutant::DroppedApart,
+        Mutant::TruncateRevivesNone,
+        Mutant::TruncateForgotten,
+        Mutant::InsertKeepsValues,
+        Mutant::UpdateClears,
+        Mutant::NothingContested,
+        Mutant::NotDroppedAgain,
+        Mutant::OverflowForgotten,
     ];
 
     /// Makes this thread's kernels do it; `None` makes them right again.

@@ -143,7 +143,9 @@ impl Register {
                     WriteOp::Delete => {}
                     // What an insert lacks, because its row came by a key change, stands under its old key: it is
                     // never what an earlier life of the row had.
+                    WriteOp::Insert { .. } if mutant!(InsertKeepsValues) => {}
                     WriteOp::Insert { .. } => entry.set_carried(Carried::NONE),
+                    WriteOp::Update { .. } if mutant!(UpdateClears) => entry.set_carried(Carried::NONE),
                     WriteOp::Update { missing } => {
                         entry.set_carried(entry.carried().and(&Carried::Only(missing.clone())));
                     }
@@ -168,6 +170,9 @@ impl Register {
     /// Whether some known write that is not `author`'s own transaction was not seen by it.
     #[must_use]
     pub fn contested(&self, author: Author, saw: impl Fn(Author) -> bool) -> bool {
+        if mutant!(NothingContested) {
+            return false;
+        }
         self.entries
             .iter()
             .any(|e| !same_txn(e.author(), author) && !saw(e.author()))
@@ -212,7 +217,9 @@ impl Register {
         let rules = book.deciding(greatest_epoch(with_a_say.clone()));
         let preferred = match rules.policy.deletes() {
             Deletes::InOrder => None,
+            Deletes::Win if mutant!(DeletesNeverWin) => None,
             Deletes::Win => Some(Existence::Dead),
+            Deletes::Lose if mutant!(UpdatesNeverWin) => None,
             Deletes::Lose => Some(Existence::Live),
         };
         let order = |e: &&Entry| (Some(e.existence) == preferred, book.rank(rules, e.author()));
@@ -242,7 +249,7 @@ impl Register {
         let mut winners: SmallVec<[(Author, Carried); 1]> = SmallVec::new();
         for (columns, members) in self.sets(ignoring) {
             let rules = book.deciding(greatest(&members));
-            if rules.folds() && members.len() > 1 {
+            if rules.folds() && members.len() > 1 && !mutant!(FoldIgnored) {
                 continue;
             }
             let Some(by) = members.into_iter().max_by_key(|by| book.rank(rules, *by)) else {
@@ -259,6 +266,9 @@ impl Register {
     /// Columns that a function makes of the rows that several writes left, each with those, in the order of their time.
     pub(crate) fn folds(&self, book: &Book<'_>, ignoring: Option<Author>) -> Folds {
         let mut folds = Folds::new();
+        if mutant!(FoldIgnored) {
+            return folds;
+        }
         for (columns, mut members) in self.sets(ignoring) {
             if members.len() < 2 || !book.deciding(greatest(&members)).folds() {
                 continue;
@@ -317,6 +327,9 @@ impl Register {
     /// Whether a write that lost may win again, so that what it wrote does not stand in the row: under every order but that
     /// of time, when one that it lost to is overruled; and where writes of several policies meet.
     pub(crate) fn may_return(&self, book: &Book<'_>) -> bool {
+        if mutant!(WinnerStays) {
+            return false;
+        }
         let epochs = || self.entries.iter().map(|e| e.author().epoch);
         let (Some(first), Some(last)) = (epochs().min(), epochs().max()) else {
             return false;
@@ -326,6 +339,9 @@ impl Register {
 
     /// Two writes that a person has to decide between.
     pub(crate) fn undecided(&self, book: &Book<'_>) -> Option<(Author, Author)> {
+        if mutant!(NobodyAsked) {
+            return None;
+        }
         if self.rules(book).policy != Policy::Error {
             return None;
         }
@@ -353,6 +369,9 @@ impl Register {
     /// The writes that say what counters were of a row that is not there: a delete, which found it, or the write that brings
     /// it back. The first that says something counts.
     pub(crate) fn before(&self, book: &Book<'_>) -> SmallVec<[Author; 2]> {
+        if mutant!(BaseForgotten) {
+            return SmallVec::new();
+        }
         let dead = self.entries.iter().filter(|e| e.existence == Existence::Dead);
         let mut before: SmallVec<[Author; 2]> = dead.map(Entry::author).collect();
         before.sort_unstable_by_key(|a| std::cmp::Reverse(book.rank(&Rules::default(), *a)));
@@ -396,7 +415,7 @@ impl Register {
             let mut others = self.entries.iter().zip(kept).filter(|(_, kept)| **kept);
             others.any(|(other, _)| stays_with(&self.entries[at], other, &counters))
         };
-        while let Some(at) = (0..kept.len()).find(|at| !kept[*at] && stays(*at, &kept)) {
+        while let Some(at) = (0..kept.len()).find(|at| !kept[*at] && stays(*at, &kept) && !mutant!(DroppedApart)) {
             kept[at] = true;
         }
         let mut at = 0;
@@ -428,6 +447,9 @@ fn added_to<'a>(entries: impl Iterator<Item = &'a Entry>, book: &Book<'_>) -> Co
 }
 
 fn greatest(authors: &[Author]) -> Epoch {
+    if mutant!(LeastEpoch) {
+        return authors.iter().map(|a| a.epoch).min().unwrap_or_default();
+    }
     authors.iter().map(|a| a.epoch).max().unwrap_or_default()
 }
 

@@ -289,7 +289,7 @@ impl<O: Overflow> Registers<O> {
         let verdict = if register.contested(author, self.saw(stamp)) {
             let before = self.stands(&register, row.table, Some(author));
             register.observe(author, (&op, adds), self.saw(stamp));
-            let met = self.met(&register, row.table, author, &before);
+            let met = self.met_by(&register, row.table, author, &before);
             match met.outcome {
                 Outcome::Local => Verdict::Lost(met),
                 Outcome::Remote | Outcome::Both => Verdict::Contested(met),
@@ -300,6 +300,19 @@ impl<O: Overflow> Registers<O> {
         };
         self.keep(row, register);
         verdict
+    }
+
+    /// What a transaction met whose write of `row` is noted already; nothing when it saw all that is known.
+    pub fn met(&mut self, stamp: &Stamp, row: RowId) -> Option<Met> {
+        let author = self.author(stamp);
+        let register = self.take(row);
+        let contested = register.contested(author, self.saw(stamp));
+        let met = contested.then(|| {
+            let before = self.stands(&register, row.table, Some(author));
+            self.met_by(&register, row.table, author, &before)
+        });
+        self.keep(row, register);
+        met
     }
 
     /// What the row is to be.
@@ -317,7 +330,7 @@ impl<O: Overflow> Registers<O> {
     }
 
     /// What `author` met, now that its write is noted: `before` is how the row stood.
-    fn met(&self, register: &Register, table: TableId, author: Author, before: &Stands) -> Met {
+    fn met_by(&self, register: &Register, table: TableId, author: Author, before: &Stands) -> Met {
         let after = self.stands(register, table, None);
         let outcome = match &after.target {
             _ if after.is(before) => Outcome::Local,
@@ -437,6 +450,9 @@ impl<O: Overflow> Registers<O> {
 
     /// Takes note of a TRUNCATE. Noted again, it comes after what was noted since.
     pub fn note_truncate(&mut self, stamp: &Stamp, table: TableId) {
+        if mutant!(TruncateForgotten) {
+            return;
+        }
         let author = self.author(stamp);
         self.truncates.entry(table).or_default().list.push(Truncate {
             stamp: stamp.clone(),
@@ -477,6 +493,9 @@ impl<O: Overflow> Registers<O> {
     /// Registers are made anew: what was dropped before is dropped again. Other origins' writes that replaced some of it may
     /// not have been read again, so none of it stands by itself.
     pub(crate) fn drop_again(&mut self) {
+        if mutant!(NotDroppedAgain) {
+            self.dropped = None;
+        }
         let Some(Dropped::Later(dropped)) = self.dropped.take() else {
             return;
         };
@@ -554,7 +573,8 @@ impl<O: Overflow> Registers<O> {
     }
 
     fn of_overflow(&mut self, row: RowId) -> Register {
-        let mut register = self.overflow.get(row).unwrap_or_default();
+        let kept = self.overflow.get(row).filter(|_| !mutant!(OverflowForgotten));
+        let mut register = kept.unwrap_or_default();
         if let Some(Dropped::OfOverflow(dropped)) = &self.dropped {
             drop_from(&mut register, dropped, &self.policies.book(row.table, &self.origins));
         }

@@ -35,8 +35,8 @@ static DEFAULT: LazyLock<Arc<Rules>> = LazyLock::new(Arc::default);
 impl Rules {
     /// Whether an UPDATE says something of the columns only that it changed.
     #[must_use]
-    pub const fn merges(&self) -> bool {
-        matches!(self.policy, Policy::Order { merge: true, .. })
+    pub fn merges(&self) -> bool {
+        matches!(self.policy, Policy::Order { merge: true, .. }) && !mutant!(MergeIgnored)
     }
 
     /// Whether a function makes one row of those in conflict.
@@ -67,8 +67,11 @@ impl Rules {
         };
         let named = |nodes: &[NodeId]| nodes.iter().position(|n| *n == origin.node).unwrap_or(nodes.len());
         let (priority, time) = match order {
+            _ if mutant!(TimeIgnored) => (0, 0),
             Order::LastWriteWins => (0, hlc.0),
+            Order::FirstWriteWins if mutant!(FirstIsLast) => (0, hlc.0),
             Order::FirstWriteWins => (0, !hlc.0),
+            Order::Priority(_) if mutant!(PriorityIgnored) => (0, hlc.0),
             Order::Priority(nodes) => (named(nodes), hlc.0),
         };
         Rank {
@@ -82,7 +85,7 @@ impl Rules {
     /// A write as registers note it: an UPDATE carries no counter, only what it added. Answers also whether it did.
     pub(crate) fn noted(&self, op: &WriteOp) -> (WriteOp, bool) {
         match op {
-            WriteOp::Update { missing } if !self.counters.is_empty() => {
+            WriteOp::Update { missing } if !self.counters.is_empty() && !mutant!(AdditionCarried) => {
                 let missing = missing.union(&self.counters);
                 (WriteOp::Update { missing }, true)
             }
@@ -137,6 +140,9 @@ impl Policies {
     /// Whether a row of `table` that was deleted may live again because a delete is overruled.
     #[must_use]
     pub fn may_revive(&self, table: TableId) -> bool {
+        if mutant!(TruncateRevivesNone) {
+            return false;
+        }
         let mut known = self.tables.get(&table).into_iter().flatten();
         known.any(|(_, rules)| !rules.keeps_winners() || rules.policy.deletes() != Deletes::InOrder)
     }
@@ -167,7 +173,7 @@ impl<'a> Book<'a> {
     /// for give way to the first after them: that is the person's answer.
     pub(crate) fn deciding(&self, epoch: Epoch) -> &'a Arc<Rules> {
         let then = self.at(epoch);
-        if then.policy != Policy::Error {
+        if then.policy != Policy::Error || mutant!(AnswerIgnored) {
             return then;
         }
         let later = self.known.into_iter().flatten().filter(|(e, _)| *e > epoch);

@@ -155,7 +155,9 @@ impl Stamper {
     pub fn marker(&mut self, end: Lsn, marker: &Marker) {
         self.state.captured = self.state.captured.max(end);
         self.state.hlc = self.state.hlc.max(marker.hlc);
-        self.state.epoch = self.state.epoch.max(marker.epoch);
+        if !mutant!(MarkerEpochForgotten) {
+            self.state.epoch = self.state.epoch.max(marker.epoch);
+        }
         self.horizon = Some(marker.xmin);
         match marker.kind {
             MarkerKind::Batch => {

@@ -79,8 +79,11 @@ impl Writer {
             let keys = vec![key];
             Statement::Delete { table, keys, guard }
         } else {
-            let set = vec![(1, Some(value(fresh)))];
-            let targets = vec![Target::new(key, set)];
+            let mut target = Target::new(key, vec![(1, Some(value(fresh)))]);
+            if table == Table::Full {
+                target.add = Some((Table::COUNTER, 1 + rng.below(9)));
+            }
+            let targets = vec![target];
             Statement::Update { table, targets, guard }
         };
         let commit = Statement::Commit(match rng.one_in(2) {

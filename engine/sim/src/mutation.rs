@@ -51,3 +51,15 @@ pub(crate) fn skips_progress() -> bool {
 pub(crate) const fn skips_progress() -> bool {
     false
 }
+
+/// Whether what a base had seen is added to it again.
+#[cfg(feature = "mutants")]
+pub(crate) fn adds_what_was_seen() -> bool {
+    Mutant::AdditionSeen.is_chosen()
+}
+
+/// Whether what a base had seen is added to it again.
+#[cfg(not(feature = "mutants"))]
+pub(crate) const fn adds_what_was_seen() -> bool {
+    false
+}

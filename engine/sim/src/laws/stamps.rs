@@ -11,6 +11,13 @@ pub(super) fn check(world: &World, truth: &Truth) -> Result<(), String> {
                 local.stamp.context, local.context
             ));
         }
+        let in_force = truth.in_force(txn, local);
+        if local.stamp.epoch != in_force {
+            return Err(format!(
+                "{txn} is under {:?}, and {in_force:?} was in force",
+                local.stamp.epoch
+            ));
+        }
         for (origin, lsn) in local.context.iter() {
             let seen = synapse_engine_identity::TxnId { origin, lsn };
             let earlier = truth

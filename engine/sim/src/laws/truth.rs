@@ -250,6 +250,19 @@ impl Truth {
         new.stamp.saw(over) || later.into_iter().any(outranks)
     }
 
+    /// The last epoch of which a transaction has seen, or made, a policy.
+    pub(crate) fn in_force(&self, txn: &TxnId, local: &Local) -> Epoch {
+        let seen = self
+            .locals
+            .iter()
+            .filter(|(other, _)| *other == txn || local.stamp.saw(**other));
+        let epochs = seen
+            .flat_map(|(_, other)| other.writes.keys())
+            .filter(|place| place.0 == Table::Policies);
+        let last = epochs.filter_map(|place| u32::try_from(place.1).ok()).max();
+        Epoch(last.unwrap_or_default())
+    }
+
     /// Whether a table's conflicts may have been decided by what this says of its rules.
     pub(crate) fn ever(&self, table: Table, says: impl Fn(&Rules) -> bool) -> bool {
         (0..=self.policies.latest().0).any(|epoch| says(self.policies.deciding(table_id(table), Epoch(epoch))))

@@ -8,6 +8,7 @@ use synapse_engine_plan::{Counters, Made, Written, sum};
 
 use super::job::Job;
 use crate::catalog::datum;
+use crate::mutation;
 use crate::policies::greatest;
 use crate::postgres::{Datum, Row};
 use crate::world::World;
@@ -70,7 +71,12 @@ impl World {
         let disk = &self.nodes[node].disk;
         let stamps: Vec<_> = base.iter().filter_map(|txn| Some(disk.block(*txn)?.stamp(0))).collect();
         let column = ColumnId(u16::try_from(at).expect("tables have a few columns"));
-        let unseen = counters.unseen(column, &stamps);
+        let seen = if mutation::adds_what_was_seen() {
+            &[]
+        } else {
+            &stamps[..]
+        };
+        let unseen = counters.unseen(column, seen);
         let unseen: Vec<Written<'_>> = unseen.map(|txn| self.written(node, txn, row)).collect();
         let total = sum(from, unseen.iter().flat_map(|written| written.added(at)));
         total
