@@ -12,8 +12,8 @@ use std::sync::Arc;
 use synapse_engine_apply::{Begin, Scope, Session, Transaction};
 use synapse_engine_change::{Block, Change, Part};
 use synapse_engine_identity::{Epoch, Origin, RowId, Stamp};
-use synapse_engine_plan::{Batch, Builder, Conflict, Mapping, Order, Row, Table, Tables, rows_of};
-use synapse_engine_replication::{Decided, Marker, MarkerKind, Outcome, Recheck};
+use synapse_engine_plan::{Batch, Builder, Mapping, Order, Row, Table, Tables, rows_of};
+use synapse_engine_replication::{Decided, Marker, MarkerKind, Recheck};
 use synapse_wal_types::{Lsn, PgTimestamp, Xid};
 
 pub(crate) use failure::Failure;
@@ -226,7 +226,7 @@ impl Applier {
             .rows_guarded
             .add(executed.rows_guarded + executed.rows_inserted);
         let keyless = KeylessMissing::of(&executed);
-        let room = match batch.conflicts.is_empty() {
+        let room = match batch.conflicts.is_empty() && executed.dropouts.is_empty() {
             true => 0,
             false => self.shared.conflicts.room(self.shared.clock.monotonic()),
         };
@@ -237,13 +237,13 @@ impl Applier {
             span,
             scope,
             dropped,
+            txns,
         };
         let rows = Exactly::of(batch.contested.clone(), executed.dropouts, self.next_barrier);
         self.exactly(transaction, &round, rows, &mut log).await?;
-        let lost = |conflict: &&Conflict| conflict.met.outcome == Outcome::Local;
         Ok(Done {
             changes: batch.changes as u64,
-            skipped: batch.conflicts.iter().filter(lost).count() as u64,
+            skipped: log.lost(),
             met: log.met(&self.shared, batch, &keyless),
         })
     }

@@ -1,18 +1,20 @@
 //! The exact path: lock, barrier, resolve, write.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use synapse_engine_apply::{MissingValues, Scope, Texts, Transaction, Values, Written};
 use synapse_engine_change::Value;
 use synapse_engine_identity::{ColumnId, Origin, RowId};
-use synapse_engine_plan::{Batch, Exact};
-use synapse_engine_replication::{Action, Event, Lane};
+use synapse_engine_plan::{Batch, Conflict, Exact, Mapping, Tables, writes_of};
+use synapse_engine_replication::{Action, Event, Kind, Lane};
 use synapse_wal_types::Lsn;
 
 use super::failure::Failure;
 use super::log::Log;
 use super::{made, values};
+use crate::feed::Next;
 use crate::lane::Applier;
 use crate::shared::lock;
 
@@ -26,6 +28,8 @@ pub(super) struct Round<'b, 'a> {
     pub(super) scope: Scope,
     /// Rows that dropped out of the batch's statements.
     pub(super) dropped: HashSet<RowId>,
+    /// What the batch is made of; nothing for a re-check.
+    pub(super) txns: &'b [Next],
 }
 
 /// The rows of an exact path that begins.
@@ -68,6 +72,7 @@ impl Applier {
                     Event::BarrierRead
                 }
                 Action::Write(rows) => {
+                    self.find_late(round, &rows, log);
                     log.write(transaction, &self.shared, round.batch, &rows).await?;
                     self.shared.counters.rows_exact.add(rows.len() as u64);
                     let Written { again, absent } = self.write(transaction, round, &rows).await?;
@@ -77,6 +82,47 @@ impl Applier {
             };
             action = lane.advance(event);
         }
+    }
+
+    /// Conflicts with local writes that capture had not read at the verdicts: now it has.
+    fn find_late(&self, round: &Round<'_, '_>, rows: &[RowId], log: &mut Log) {
+        let open = rows.iter().filter(|row| round.dropped.contains(row) && !log.has(**row));
+        let open: HashSet<RowId> = open.copied().collect();
+        if open.is_empty() {
+            return;
+        }
+        let directory = self.shared.directory();
+        let mut kernel = lock(&self.kernel);
+        let mut found: BTreeMap<RowId, Conflict> = BTreeMap::new();
+        for next in round.txns {
+            let stamp = next.stamp();
+            for change in next.block.changes_of(next.at) {
+                let Some(mapping) = directory
+                    .find(change.relation())
+                    .and_then(|table| Mapping::new(change.relation(), &table).ok())
+                else {
+                    continue;
+                };
+                let rules = Arc::clone(kernel.policies().at(mapping.table().id, stamp.epoch));
+                for write in writes_of(&mapping, &change, &rules).into_iter().flatten() {
+                    if !open.contains(&write.row) {
+                        continue;
+                    }
+                    if let Some(met) = kernel.registers_mut().met(&stamp, write.row) {
+                        let conflict = Conflict {
+                            row: write.row,
+                            txn: stamp.txn,
+                            hlc: stamp.hlc,
+                            kind: Kind::of(&write.op, met.standing),
+                            met,
+                        };
+                        found.insert(write.row, conflict);
+                    }
+                }
+            }
+        }
+        drop(kernel);
+        log.add(round.batch, round.txns, found.into_values().collect());
     }
 
     /// Makes locked rows what their registers say.

@@ -7,7 +7,7 @@ use synapse_engine_apply::{Executed, IMAGE_BYTES_MAX, Logged, LoggedConflict, Tr
 use synapse_engine_change::{Change, Value};
 use synapse_engine_identity::{RowId, TableId, WriteOp};
 use synapse_engine_plan::{Batch, Conflict, Mapping, Row, Table, writes_of};
-use synapse_engine_replication::{Kind, Rules};
+use synapse_engine_replication::{Kind, Outcome, Rules};
 use synapse_wal_types::Lsn;
 
 use super::failure::Failure;
@@ -17,16 +17,29 @@ use crate::shared::Shared;
 
 /// The conflicts of one batch.
 pub(super) struct Log {
+    /// All of them.
+    conflicts: Vec<Conflict>,
     /// The first of them, as many as the rate allows; with their numbers, once they are in the log.
     chosen: Vec<(LoggedConflict, Option<i64>)>,
+    room: usize,
 }
 
 impl Log {
     /// Chooses at most `room` of the conflicts of a batch of `txns`.
     pub(super) fn of(batch: &Batch<'_>, txns: &[Next], room: u64) -> Self {
-        let room = usize::try_from(room).unwrap_or(usize::MAX);
-        let conflicts = &batch.conflicts[..room.min(batch.conflicts.len())];
-        let mut images = images(batch, txns, conflicts);
+        let mut log = Log {
+            conflicts: Vec::new(),
+            chosen: Vec::new(),
+            room: usize::try_from(room).unwrap_or(usize::MAX),
+        };
+        log.add(batch, txns, batch.conflicts.clone());
+        log
+    }
+
+    /// Takes in conflicts, in the order in which they were found.
+    pub(super) fn add(&mut self, batch: &Batch<'_>, txns: &[Next], found: Vec<Conflict>) {
+        let chosen = &found[..self.room.saturating_sub(self.chosen.len()).min(found.len())];
+        let mut images = images(batch, txns, chosen);
         let entry = |(at, conflict): (usize, &Conflict)| LoggedConflict {
             row: conflict.row,
             kind: conflict.kind.name(),
@@ -36,10 +49,23 @@ impl Log {
             local_stamp: (conflict.met.by, conflict.met.hlc),
             remote_stamp: (conflict.txn, conflict.hlc),
         };
-        let chosen = conflicts.iter().enumerate().map(entry);
-        Log {
-            chosen: chosen.map(|conflict| (conflict, None)).collect(),
-        }
+        let chosen = chosen.iter().enumerate().map(entry);
+        self.chosen.extend(chosen.map(|conflict| (conflict, None)));
+        self.conflicts.extend(found);
+    }
+
+    /// Whether a conflict over `row` was found.
+    pub(super) fn has(&self, row: RowId) -> bool {
+        self.conflicts.iter().any(|conflict| conflict.row == row)
+    }
+
+    /// How many changed nothing.
+    pub(super) fn lost(&self) -> u64 {
+        let lost = self
+            .conflicts
+            .iter()
+            .filter(|conflict| conflict.met.outcome == Outcome::Local);
+        lost.count() as u64
     }
 
     /// Logs the conflicts of `rows`, which are sorted, locked, and about to be written. Asked again for a row that was not
@@ -82,7 +108,7 @@ impl Log {
     pub(super) fn met(self, shared: &Shared, batch: &Batch<'_>, executed: &KeylessMissing) -> Met {
         let mut met = Met::default();
         let mut logged = self.chosen.iter().map(|(_, id)| id.is_some());
-        for conflict in &batch.conflicts {
+        for conflict in &self.conflicts {
             let class = Class {
                 table: batch
                     .rows

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use synapse_engine_identity::NodeId;
+use synapse_engine_setup::SCHEMA;
 
 use super::{VerifyError, Wanted};
 use crate::frames::{TablePart, TableShape};
@@ -50,8 +51,12 @@ pub(crate) fn plans(shapes: &[Shapes], wanted: &Wanted) -> Result<Vec<TablePlan>
         .iter()
         .skip_while(|(name, _)| after.is_some() && !is_last(name))
         .skip(usize::from(after.is_some()));
-    let chosen =
-        rest.filter(|((schema, table), _)| tables.is_empty() || tables.iter().any(|w| is_named(w, schema, table)));
+    // Our own tables are compared where they are asked for.
+    let is_chosen = |schema: &str, table: &str| match tables.is_empty() {
+        true => schema != SCHEMA,
+        false => tables.iter().any(|wanted| is_named(wanted, schema, table)),
+    };
+    let chosen = rest.filter(|((schema, table), _)| is_chosen(schema, table));
     Ok(chosen.map(|(_, tables)| plan(tables, &everyone)).collect())
 }
 

@@ -50,7 +50,10 @@ async fn every_table_is_replicated_or_says_why_not() {
         let exclude: Vec<Pattern> = vec!["public.log_*".parse().unwrap()];
         let catalog = catalog(&mut client, &exclude).await.unwrap();
         let names: Vec<_> = catalog.tables.iter().map(|table| table.name.as_str()).collect();
-        assert_eq!(names, ["child", "empty", "parent", "parts_1_a", "refers", "Täble"]);
+        assert_eq!(
+            names,
+            ["child", "empty", "parent", "parts_1_a", "refers", "policies", "Täble"]
+        );
         for name in names {
             assert!(
                 catalog

@@ -112,3 +112,15 @@ fn a_run_that_goes_on_begins_behind_the_table_that_was_done_last() {
         Err(VerifyError::UnknownTable { table }) if table == "public.gone"
     ));
 }
+
+#[test]
+fn our_own_tables_are_compared_where_they_are_asked_for() {
+    let mut all = [shapes("n1", &[("t", &["id"], &["id"]), ("policies", &["id"], &["id"])])];
+    SCHEMA.clone_into(&mut all[0].tables[1].schema);
+    let compared = |wanted: &Wanted| -> Vec<String> {
+        let plans = plans(&all, wanted).unwrap();
+        plans.into_iter().map(|plan| plan.name).collect()
+    };
+    assert_eq!(compared(&Wanted::default()), ["public.t"]);
+    assert_eq!(compared(&named(&["synapse.policies"])), ["synapse.policies"]);
+}
