@@ -374,10 +374,15 @@ fn update(net: &mut Net, (table, old, new, untouched): (Table, &Row, &Row, &[usi
         if counts && !net.inserted {
             let more = value.unwrap_or_default().wrapping_sub(old[at].unwrap_or_default());
             net.added = Some(net.added.unwrap_or_default().wrapping_add(more));
-        } else if rules.folds() || (sent && (!rules.merges() || old[at] != value || at == 0)) {
+        } else if rules.folds() || (sent && (!merges(rules) || old[at] != value || at == 0)) {
             net.carried.insert(at, value);
         }
     }
+}
+
+/// Whether an update says something of what it changed only: asked of the policy, because the kernel's answer is tested.
+fn merges(rules: &Rules) -> bool {
+    matches!(rules.policy, Policy::Order { merge: true, .. })
 }
 
 /// What a transaction gave to a row before it deleted it stays the last value of its columns: a concurrent update may
