@@ -10,7 +10,7 @@ const USAGE: &str = "usage: sim [--seeds N] [--from S] [--trace] [--mutant NAME|
 
 /// Seeds in which a mutant has to be noticed.
 #[cfg(feature = "mutants")]
-const MUTANT_SEEDS: u64 = 2_000;
+const MUTANT_SEEDS: u64 = 6_000;
 
 struct Asked {
     seeds: u64,
