@@ -1,22 +1,11 @@
 //! Every kind of conflict in the log of the node that decided it.
 
+use super::parted_among;
 use crate::cluster::{Cluster, MIXED};
 
 /// Two nodes that hold the same rows, with both links held.
 pub(super) async fn parted() -> Cluster {
-    let cluster = Cluster::start(&MIXED).await;
-    cluster
-        .sql_all("CREATE TABLE t (id int PRIMARY KEY, a text, b text)")
-        .await;
-    cluster
-        .sql(
-            "n1",
-            "INSERT INTO t SELECT i, 'first', 'first' FROM generate_series(1, 20) i",
-        )
-        .await;
-    cluster.equal(&["t"]).await;
-    cluster.hold_all().await;
-    cluster
+    parted_among(&MIXED).await
 }
 
 /// Resumes the links, and waits until both nodes hold the same.

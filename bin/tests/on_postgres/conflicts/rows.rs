@@ -1,23 +1,12 @@
 //! What remains of concurrent writes to one row, on three nodes, with every link held.
 
+use super::parted_among;
 use crate::cluster::{Cluster, Server};
 
 const NODES: [&str; 3] = ["n1", "n2", "n3"];
 
 async fn filled() -> Cluster {
-    let cluster = Cluster::start(&[Server::Own, Server::Eighteen, Server::Own]).await;
-    cluster
-        .sql_all("CREATE TABLE t (id int PRIMARY KEY, a text, b text)")
-        .await;
-    cluster
-        .sql(
-            "n1",
-            "INSERT INTO t SELECT i, 'first', 'first' FROM generate_series(1, 20) i",
-        )
-        .await;
-    cluster.equal(&["t"]).await;
-    cluster.hold_all().await;
-    cluster
+    parted_among(&[Server::Own, Server::Eighteen, Server::Own]).await
 }
 
 /// Runs the statements on their nodes, one after the other, so that the last one has the latest commit; answers with
