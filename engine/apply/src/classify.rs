@@ -20,8 +20,8 @@ pub enum Class {
 pub enum Remedy {
     /// Roll back and try a smaller batch: a deadlock, a lock that was not got, a cancelled statement.
     Smaller,
-    /// Roll back and run the batch un-coalesced in the order of the source: a unique or exclusion constraint.
-    SourceOrder,
+    /// Roll back, and take rows that may exclude each other through the exact path: a unique or exclusion constraint.
+    Exact,
     /// Connect again and go through the whole start.
     Reconnect,
     /// Roll back and wait until the catalogue has changed: a table or column is missing, or is of another kind.
@@ -103,7 +103,7 @@ impl Refusal {
         }
         match code {
             "40P01" | "40001" | "55P03" | "57014" => Remedy::Smaller,
-            "23505" | "23P01" => Remedy::SourceOrder,
+            "23505" | "23P01" => Remedy::Exact,
             // Undefined schema, table, column, function, object, type; a column that cannot be written; a table of
             // another kind.
             "3F000" | "42P01" | "42703" | "42883" | "42704" | "428C9" | "42809" | "0A000" | "55000" => {
@@ -118,7 +118,7 @@ impl Refusal {
     #[must_use]
     pub fn class(&self) -> Class {
         match self.remedy() {
-            Remedy::Smaller | Remedy::SourceOrder | Remedy::Reconnect => Class::Transient,
+            Remedy::Smaller | Remedy::Exact | Remedy::Reconnect => Class::Transient,
             Remedy::Catalogue | Remedy::Fetch | Remedy::Operator if self.code() == "25P02" => Class::Bug,
             Remedy::Catalogue | Remedy::Fetch | Remedy::Operator => Class::Definite,
         }

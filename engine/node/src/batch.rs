@@ -12,7 +12,7 @@ use std::sync::Arc;
 use synapse_engine_apply::{Begin, Scope, Session, Transaction};
 use synapse_engine_change::{Block, Change, Part};
 use synapse_engine_identity::{Epoch, Origin, RowId, Stamp};
-use synapse_engine_plan::{Batch, Builder, Mapping, Order, Row, Table, Tables, rows_of};
+use synapse_engine_plan::{Batch, Builder, Mapping, Path, Row, Table, Tables, rows_of};
 use synapse_engine_replication::{Decided, Marker, MarkerKind, Recheck};
 use synapse_wal_types::{Lsn, PgTimestamp, Xid};
 
@@ -87,7 +87,7 @@ impl Done {
 
 impl Applier {
     /// Applies `work` in one transaction, or nothing of it.
-    pub(crate) async fn attempt(&mut self, origin: Origin, work: &Work, order: Order) -> Result<(), Failure> {
+    pub(crate) async fn attempt(&mut self, origin: Origin, work: &Work, path: Path) -> Result<(), Failure> {
         let (Some(first), Some(last)) = (work.first(), work.last()) else {
             return Ok(());
         };
@@ -99,8 +99,8 @@ impl Applier {
         let mut session = self.take_session(origin)?;
         let decided = lock(&self.kernel).begin(MarkerKind::Batch, origin, span.2);
         let done = match work {
-            Work::Batch(txns) => self.whole(&mut session, txns, order, &decided, span).await,
-            Work::Large(next) => self.parts(&mut session, next, order, &decided, span).await,
+            Work::Batch(txns) => self.whole(&mut session, txns, path, &decided, span).await,
+            Work::Large(next) => self.parts(&mut session, next, path, &decided, span).await,
         };
         self.sessions.insert(origin, session);
         let mut kernel = lock(&self.kernel);
@@ -123,14 +123,14 @@ impl Applier {
         &mut self,
         session: &mut Session,
         txns: &[Next],
-        order: Order,
+        path: Path,
         decided: &Decided,
         span: (Origin, Lsn, Lsn),
     ) -> Result<(), Failure> {
         let begin = self.begin(MarkerKind::Batch, span, txns.last(), decided);
         let truncates = tables_to_lock(txns, &*self.shared.directory());
         if truncates.is_empty() {
-            let batch = self.plan(txns, order)?;
+            let batch = self.plan(txns, path)?;
             let mut transaction = session.begin(begin).await?;
             let done = self.carry_out(&mut transaction, &batch, span, Carry::of(txns)).await?;
             transaction.commit().await?;
@@ -140,7 +140,7 @@ impl Applier {
             transaction.lock_tables(&truncates).await?;
             // Under the locks nothing more is written, and what was is read before anything is decided.
             self.wait_for_barrier().await?;
-            let batch = self.plan(txns, order)?;
+            let batch = self.plan(txns, path)?;
             let done = self.carry_out(&mut transaction, &batch, span, Carry::of(txns)).await?;
             transaction.commit().await?;
             self.count(done);
@@ -153,7 +153,7 @@ impl Applier {
         &mut self,
         session: &mut Session,
         first: &Next,
-        order: Order,
+        path: Path,
         decided: &Decided,
         span: (Origin, Lsn, Lsn),
     ) -> Result<(), Failure> {
@@ -168,7 +168,7 @@ impl Applier {
                 transaction.lock_tables(&truncates).await?;
                 self.wait_for_barrier().await?;
             }
-            let batch = self.plan(one, order)?;
+            let batch = self.plan(one, path)?;
             let carry = Carry {
                 logged: all.met.logged,
                 ..Carry::of(one)
@@ -187,10 +187,10 @@ impl Applier {
     }
 
     /// Decides every write, and merges.
-    fn plan<'a>(&self, txns: &'a [Next], order: Order) -> Result<Batch<'a>, Failure> {
+    fn plan<'a>(&self, txns: &'a [Next], path: Path) -> Result<Batch<'a>, Failure> {
         let known = self.shared.known();
         let mut kernel = lock(&self.kernel);
-        let mut builder = Builder::new(order);
+        let mut builder = Builder::new(path);
         for next in txns {
             builder.add(&mut *kernel, &known, &next.block, next.at)?;
         }

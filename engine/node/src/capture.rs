@@ -218,7 +218,7 @@ impl Capture {
     /// A transaction of our applier, or a barrier.
     fn take_ours(&mut self, end: Lsn, message: &Message) -> Result<(), Error> {
         match message {
-            Message::Marker(marker) => lock(&self.kernel).marker(end, marker),
+            Message::Marker(marker) => lock(&self.kernel).marker(end, marker, &[]),
             Message::Barrier(barrier) => {
                 lock(&self.kernel).barrier(end, *barrier);
                 // The applier may hold locks while it waits for this one.

@@ -10,7 +10,7 @@ use std::time::Duration;
 use synapse_engine_apply::{BarrierSession, Session, our_roidents};
 use synapse_engine_change::{Change, Part};
 use synapse_engine_identity::Origin;
-use synapse_engine_plan::Order;
+use synapse_engine_plan::Path;
 use synapse_engine_replication::Delivery;
 use synapse_wal_types::Oid;
 use tokio::time::Instant;
@@ -154,7 +154,7 @@ impl Applier {
                 feed,
                 waiting: VecDeque::new(),
                 at_most: TRANSACTIONS_MAX,
-                order: Order::Merged,
+                path: Path::Set,
                 gave_way: 0,
                 refreshed: false,
                 merges_until: None,
@@ -231,7 +231,7 @@ impl Applier {
             .get_mut(&origin)
             .expect("a line is opened before it is applied");
         let count = line.waiting.len().min(line.at_most);
-        let order = line.order;
+        let path = line.path;
         line.tried = self.shared.directory().fingerprint;
         let txns: Vec<Next> = line.waiting.iter().take(count).cloned().collect();
         let large = txns.len() == 1 && txns[0].part() != Part::Whole;
@@ -241,13 +241,13 @@ impl Applier {
             Work::Batch(txns.clone())
         };
         let began = Instant::now();
-        let done = self.attempt(origin, &work, order).await;
+        let done = self.attempt(origin, &work, path).await;
         let line = self.lines.get_mut(&origin).expect("lines are never closed");
         match done {
             Ok(()) => {
                 line.waiting.drain(..count);
                 line.at_most = (line.at_most * 2).min(TRANSACTIONS_MAX);
-                line.order = Order::Merged;
+                line.path = Path::Set;
                 line.applied(began.elapsed());
                 (line.gave_way, line.refreshed) = (0, false);
                 let name = origin.node.to_string();
@@ -256,7 +256,7 @@ impl Applier {
                 Ok(true)
             }
             Err(Failure::Broken(error)) => Err(error),
-            Err(failure) => self.failed(origin, &txns, order, failure).await,
+            Err(failure) => self.failed(origin, &txns, path, failure).await,
         }
     }
 

@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex};
 
 use synapse_engine_change::Relation;
 use synapse_engine_identity::{ColumnId, TableId};
-use synapse_engine_plan::{KeyClass, Table, TableColumn, Tables};
-use synapse_engine_setup::{Catalog, Fingerprint, Generated, IdentityColumn, ReplicaIdentity};
+use synapse_engine_plan::{Constrained, KeyClass, Table, TableColumn, Tables};
+use synapse_engine_setup::{Catalog, Fingerprint, Generated, IdentityColumn, Key, ReplicaIdentity};
 
 /// Numbers for tables and columns: given once, kept as long as the process lives, whatever the catalogue does.
 #[derive(Debug, Default)]
@@ -125,6 +125,7 @@ pub(crate) fn from_relation(relation: &Relation, numbers: &Mutex<Numbers>) -> Ta
         name: relation.name.clone(),
         columns,
         key,
+        constrained: Constrained::No,
     }
 }
 
@@ -143,6 +144,7 @@ fn known(table: &synapse_engine_setup::Table, numbers: &mut Numbers) -> Table {
         ReplicaIdentity::Nothing => None,
     };
     let key = key.filter(|key| !key.deferrable);
+    let constrained = constrained(table, key);
     let key = key.map_or(Vec::new(), |key| {
         key.columns
             .iter()
@@ -155,7 +157,28 @@ fn known(table: &synapse_engine_setup::Table, numbers: &mut Numbers) -> Table {
         name: table.name.clone(),
         columns,
         key,
+        constrained,
     }
+}
+
+/// What keeps rows apart besides the index of their key.
+fn constrained(table: &synapse_engine_setup::Table, key: Option<&Key>) -> Constrained {
+    let is_key = |name: &str| key.is_some_and(|key| key.name == name);
+    let primary = table.primary_key.iter().map(|index| (&index.name, index.deferrable));
+    let unique = table.unique_indexes.iter().map(|index| (&index.name, index.deferrable));
+    let exclusions = table
+        .exclusions
+        .iter()
+        .map(|constraint| (&constraint.name, constraint.deferrable));
+    // A key WITHOUT OVERLAPS excludes rows of other keys.
+    let besides = primary
+        .chain(unique)
+        .filter(|(name, _)| !is_key(name))
+        .chain(exclusions);
+    besides.fold(Constrained::No, |so_far, (_, deferrable)| match (so_far, deferrable) {
+        (Constrained::Deferrable, _) | (_, true) => Constrained::Deferrable,
+        (Constrained::No | Constrained::Enforced, false) => Constrained::Enforced,
+    })
 }
 
 fn column_of(table: &synapse_engine_setup::Table, name: &str) -> TableColumn {

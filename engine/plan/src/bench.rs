@@ -11,13 +11,14 @@ use synapse_engine_replication::{Kernel, Limits, MarkerKind, MemoryOverflow, Pro
 use synapse_wal_types::{Lsn, PgTimestamp};
 
 use crate::{
-    Batch, Builder, Error, KeyClass, KeylessStep, Mapping, Order, Row, Rows, Step, Table, TableColumn, Tables,
+    Batch, Builder, Constrained, Error, KeyClass, KeylessStep, Mapping, Path, Row, Rows, Step, Table, TableColumn,
+    Tables,
 };
 
 /// Tables `t` and `u` with the key `id`, and `k` without one; each has the columns `id, a, b`.
 pub(crate) struct Bench {
     tables: Vec<Arc<Table>>,
-    kernel: Kernel<MemoryOverflow>,
+    pub(crate) kernel: Kernel<MemoryOverflow>,
 }
 
 impl Tables for Bench {
@@ -44,6 +45,10 @@ pub(crate) fn table(id: u32, name: &str, columns: &[&str]) -> Table {
         name: name.to_owned(),
         columns: columns.iter().map(column).collect(),
         key: key.into_iter().map(|at| ColumnId(u16::try_from(at).unwrap())).collect(),
+        constrained: match name {
+            "u" => Constrained::Enforced,
+            _ => Constrained::No,
+        },
     }
 }
 
@@ -154,7 +159,7 @@ impl Bench {
         self.kernel.note_local(&stamp, &Write { row, op });
     }
 
-    fn row(&self, key: &str) -> RowId {
+    pub(crate) fn row(&self, key: &str) -> RowId {
         RowId {
             table: self.tables[0].id,
             key: synapse_engine_identity::KeyHash::of([key.as_bytes()]),
@@ -162,9 +167,9 @@ impl Bench {
     }
 
     /// The steps of a batch of these transactions; and the rows of `t` among `keys` that are contested.
-    pub(crate) fn plan(&mut self, order: Order, txns: &[&[&str]]) -> Vec<String> {
+    pub(crate) fn plan(&mut self, path: Path, txns: &[&[&str]]) -> Vec<String> {
         let block = block(txns);
-        let batch = self.batch(order, &block).unwrap();
+        let batch = self.batch(path, &block).unwrap();
         let mut lines: Vec<String> = batch.steps.iter().map(step).collect();
         let contested: Vec<&str> = ["1", "2", "3"]
             .into_iter()
@@ -179,12 +184,12 @@ impl Bench {
     /// What the batch knows of a row of `t`.
     pub(crate) fn known(&mut self, txns: &[&[&str]], key: &str) -> String {
         let block = block(txns);
-        let batch = self.batch(Order::Merged, &block).unwrap();
+        let batch = self.batch(Path::Set, &block).unwrap();
         words(&batch.rows[&self.row(key)].1)
     }
 
-    fn batch<'a>(&mut self, order: Order, block: &'a Block) -> Result<Batch<'a>, Error> {
-        let mut builder = Builder::new(order);
+    fn batch<'a>(&mut self, path: Path, block: &'a Block) -> Result<Batch<'a>, Error> {
+        let mut builder = Builder::new(path);
         let last = block.transactions.last().unwrap().lsn;
         self.kernel.begin(MarkerKind::Batch, block.origin, last);
         let tables = Bench {

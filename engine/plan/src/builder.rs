@@ -8,7 +8,7 @@ use synapse_engine_identity::{Context, Epoch, Hlc, RowId, Stamp, TableId, TxnId,
 use synapse_engine_replication::{Kernel, Kind, Met, Overflow, Policy, Rules, Verdict};
 
 use crate::net::{Net, Next};
-use crate::{Added, Batch, Error, Mapping, Row, Table, TruncateTable, Undecided, writes_of};
+use crate::{Added, Batch, Constrained, Error, Mapping, Row, Table, TruncateTable, Undecided, writes_of};
 
 /// The local tables, by the names origins know them by. A port: the daemon answers from the catalogue.
 pub trait Tables {
@@ -38,13 +38,14 @@ pub struct PolicySet {
     pub rules: Rules,
 }
 
-/// Whether the changes of a batch may be merged and reordered.
+/// How rows of tables are applied whose rows may exclude each other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Order {
-    /// Net change per row; deletes, then updates, then inserts.
-    Merged,
-    /// Every change by itself, in the order of the source.
-    Source,
+pub enum Path {
+    /// As all others: in set-based statements, where nothing is known against it.
+    Set,
+    /// One by one, each looked at together with those that it excludes: a statement has met one. A legal swap of unique
+    /// values nets to statements that fail, too.
+    Exact,
 }
 
 /// A conflict, as found: an incoming write met one it had not seen.
@@ -65,7 +66,7 @@ pub struct Conflict {
 /// Collects transactions into a batch.
 #[derive(Debug)]
 pub struct Builder<'a> {
-    order: Order,
+    path: Path,
     /// For a re-check: the kernel knows these transactions, and they are not decided again.
     decided: bool,
     /// By the address of the block's relation; blocks outlive the builder.
@@ -83,9 +84,9 @@ pub struct Builder<'a> {
 impl<'a> Builder<'a> {
     /// An empty batch.
     #[must_use]
-    pub fn new(order: Order) -> Self {
+    pub fn new(path: Path) -> Self {
         Builder {
-            order,
+            path,
             decided: false,
             mappings: HashMap::new(),
             segment: Vec::new(),
@@ -103,7 +104,7 @@ impl<'a> Builder<'a> {
     pub fn recheck() -> Self {
         Builder {
             decided: true,
-            ..Builder::new(Order::Merged)
+            ..Builder::new(Path::Set)
         }
     }
 
@@ -127,9 +128,6 @@ impl<'a> Builder<'a> {
             match tables.copied(mapping.table()).filter(|copy| copy.covers(stamp.txn)) {
                 Some(copy) if !self.decided => self.copied(kernel, &stamp, &mapping, &change, copy),
                 Some(_) | None => self.change(kernel, &stamp, &mapping, &change)?,
-            }
-            if self.order == Order::Source {
-                self.close();
             }
         }
         Ok(())
@@ -356,7 +354,18 @@ impl<'a> Builder<'a> {
             return Ok(true);
         }
         let met = match kernel.decide(stamp, write) {
-            Verdict::Plain => return Ok(!self.contested.contains(&write.row)),
+            Verdict::Plain => {
+                let table = mapping.table();
+                let asks_first = match table.constrained {
+                    Constrained::No => false,
+                    Constrained::Enforced => self.path == Path::Exact || kernel.contended(table.id),
+                    Constrained::Deferrable => true,
+                };
+                if asks_first {
+                    self.contested.insert(write.row);
+                }
+                return Ok(!self.contested.contains(&write.row));
+            }
             Verdict::Lost(met) | Verdict::Contested(met) => met,
         };
         let kind = Kind::of(&write.op, met.standing);

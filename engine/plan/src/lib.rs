@@ -21,19 +21,21 @@ mod error;
 mod exact;
 mod key;
 mod mapping;
+mod neighbours;
 mod net;
 mod table;
 mod writes;
 mod written;
 
 pub use batch::{Batch, KeylessStep, Row, Rows, Step, TruncateTable};
-pub use builder::{Builder, Conflict, Order, PolicySet, Tables};
+pub use builder::{Builder, Conflict, Path, PolicySet, Tables};
 pub use counter::{Added, sum};
 pub use error::{Error, Undecided};
 pub use exact::{Counters, Exact, ExactWrite, Made};
 pub use key::KeyClass;
 pub use mapping::Mapping;
-pub use table::{Table, TableColumn};
+pub use neighbours::{Neighbour, Neighbours, Settled};
+pub use table::{Constrained, Table, TableColumn};
 pub use writes::{row_id, rows_of, writes_of};
 pub use written::Written;
 

@@ -13,7 +13,7 @@ pub(crate) enum Net<'a> {
     /// Deleted, then inserted anew.
     Replace(Row<'a>),
     /// Inserted, then deleted. No statement is needed: had someone else inserted it meanwhile, the re-check at the
-    /// marker would see that.
+    /// marker would see that. Not so where rows may be displaced: it may stand elsewhere.
     Nothing,
 }
 

@@ -15,6 +15,19 @@ pub struct Table {
     pub columns: Vec<TableColumn>,
     /// The columns of the replica identity; empty for a table without a key.
     pub key: Vec<ColumnId>,
+    /// What besides the key keeps two of its rows from standing together.
+    pub constrained: Constrained,
+}
+
+/// What besides its key keeps two rows of a table from standing together: unique indexes and exclusion constraints.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Constrained {
+    /// Nothing.
+    No,
+    /// Constraints that the server enforces on all that is written.
+    Enforced,
+    /// Deferrable ones among them: the server does not enforce these on what is applied.
+    Deferrable,
 }
 
 /// A column of a local table.

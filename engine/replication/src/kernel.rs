@@ -1,14 +1,16 @@
 //! The parts together: what one node knows, and what it decides.
 
+mod contend;
 mod forget;
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::{BTreeSet, HashSet, VecDeque};
 use std::sync::Arc;
 
 use synapse_engine_identity::{Context, Epoch, Hlc, Origin, RowId, Stamp, TableId, Write};
 use synapse_wal_types::{Lsn, PgTimestamp, Xid};
 
 use crate::clock::{Believed, Clocks, Monotonic};
+use crate::contenders::{Contenders, Contention};
 use crate::late::{InProgress, Recent};
 use crate::marker::{Barrier, Marker, MarkerKind};
 use crate::recheck::Recheck;
@@ -60,6 +62,8 @@ struct InFlight {
     rows: Option<HashSet<RowId>>,
     /// Whether a local transaction that was read since wrote one of its rows.
     suspect: bool,
+    /// Tables of which it displaces rows, or brings some back.
+    contended: BTreeSet<TableId>,
 }
 
 /// What a transaction of the applier is decided by, frozen with its first verdict.
@@ -95,6 +99,7 @@ pub struct Kernel<O> {
     durable_rechecks: Vec<Recheck>,
     /// What was applied from a position of the stream on: the latest positions at which it changed.
     history: VecDeque<(Lsn, Arc<Context>)>,
+    contenders: Contenders,
 }
 
 impl<O: Overflow> Kernel<O> {
@@ -125,6 +130,7 @@ impl<O: Overflow> Kernel<O> {
             in_flight: VecDeque::new(),
             unsettled: VecDeque::new(),
             durable_rechecks,
+            contenders: Contenders::default(),
         }
     }
 
@@ -202,6 +208,9 @@ impl<O: Overflow> Kernel<O> {
         for flight in &mut self.in_flight {
             flight.suspect |= flight.rows.as_ref().is_none_or(|rows| rows.contains(&write.row));
         }
+        if self.contenders.contains(write.row) {
+            self.recheck_local(stamp.txn.lsn);
+        }
     }
 
     /// A TRUNCATE in a local transaction.
@@ -212,6 +221,9 @@ impl<O: Overflow> Kernel<O> {
                 .rows
                 .as_ref()
                 .is_none_or(|rows| rows.iter().any(|row| row.table == table));
+        }
+        if self.contenders.any_of(table) {
+            self.recheck_local(stamp.txn.lsn);
         }
     }
 
@@ -227,8 +239,8 @@ impl<O: Overflow> Kernel<O> {
         self.recent.late(in_progress)
     }
 
-    /// A transaction of our applier.
-    pub fn marker(&mut self, end: Lsn, marker: &Marker) {
+    /// A transaction of our applier, and what it changed in what is displaced.
+    pub fn marker(&mut self, end: Lsn, marker: &Marker, contentions: &[Contention]) {
         let at = self
             .in_flight
             .iter()
@@ -259,6 +271,7 @@ impl<O: Overflow> Kernel<O> {
             rechecks.push(recheck);
         }
         self.unsettled.push_back(recheck);
+        self.contentions((marker.decided_at, end), contentions);
     }
 
     /// The journal holds this state durably: from here on a crash goes on from it, and not from before. Only now does
@@ -365,6 +378,7 @@ impl<O: Overflow> Kernel<O> {
             decided_at: self.stamper.state().captured,
             rows,
             suspect: false,
+            contended: BTreeSet::new(),
         });
         Decided {
             at: self.stamper.state().captured,

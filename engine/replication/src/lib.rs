@@ -5,7 +5,7 @@
 //!
 //! *The picture.* [`Stamper`] (stream → stamps) · [`Registers`] (row → unstable writes → verdict, target) ·
 //! frontier and [`Delivery`] (causal order) · [`Stability`] (what may be forgotten) · [`Recheck`] (what must be looked
-//! at again) · [`Lane`] (one transaction of the applier, step by step) · [`Clocks`] (whose time is believed).
+//! at again) · [`standing`] (which of rows that exclude each other) · [`Lane`] (one transaction of the applier, step by step) · [`Clocks`] (whose time is believed).
 //!
 //! *The laws.* A stamp is a function of the stream. A transaction is delivered after all that it saw. Two writes conflict
 //! when neither saw the other, and then a fixed total order over *all* of them decides, never the order of arrival.
@@ -28,8 +28,10 @@ macro_rules! mutant {
 
 mod clock;
 mod conflict;
+mod contenders;
 mod encoding;
 mod entry;
+mod exclusion;
 mod kernel;
 mod lane;
 mod late;
@@ -47,6 +49,8 @@ mod stamper;
 
 pub use clock::{Believed, Clocks, Monotonic};
 pub use conflict::{Kind, Met, Outcome, Standing};
+pub use contenders::Contention;
+pub use exclusion::{Contender, LastWrite, standing};
 pub use kernel::{Decided, Delivery, Kernel, Limits};
 pub use lane::{Action, Event, Lane};
 pub use late::InProgress;

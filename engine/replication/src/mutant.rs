@@ -81,11 +81,19 @@ pub enum Mutant {
     NotDroppedAgain,
     /// What does not fit in memory is forgotten.
     OverflowForgotten,
+    /// Of rows that exclude each other the one that was written first stands.
+    EarlierRowStands,
+    /// A displaced row stays away when what excluded it goes by a local transaction.
+    RivalsForgotten,
+    /// Rows of a table with displaced ones are applied without a look at those.
+    DisplacedNotAsked,
+    /// What is displaced says nothing of when it was last written.
+    TimesForgotten,
 }
 
 impl Mutant {
     /// All of them.
-    pub const ALL: [Mutant; 38] = [
+    pub const ALL: [Mutant; 42] = [
         Mutant::FlippedComparison,
         Mutant::RecheckDropped,
         Mutant::AppliedFromServer,
@@ -124,6 +132,10 @@ impl Mutant {
         Mutant::NothingContested,
         Mutant::NotDroppedAgain,
         Mutant::OverflowForgotten,
+        Mutant::EarlierRowStands,
+        Mutant::RivalsForgotten,
+        Mutant::DisplacedNotAsked,
+        Mutant::TimesForgotten,
     ];
 
     /// Makes this thread's kernels do it; `None` makes them right again.

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use crate::policies::{ERROR, TABLES, codes};
-use crate::postgres::{Durability, OnConflict, Row, SessionId, Statement, Table, Target};
+use crate::postgres::{Datum, Durability, OnConflict, Row, SessionId, Statement, Table, Target};
 use crate::rng::Rng;
 
 /// Transactions without a statement by which an application waits.
@@ -120,18 +120,25 @@ impl Writer {
 
     fn statement(&self, rng: &mut Rng, fresh: &mut u64, script: &mut VecDeque<Statement>) {
         let table = match rng.below(13) {
-            0..=4 => Table::Plain,
-            5..=7 => Table::Toast,
-            8..=10 => Table::Full,
-            11 => Table::Unique,
+            0..=3 => Table::Plain,
+            4..=5 => Table::Toast,
+            6..=8 => Table::Full,
+            9..=11 => Table::Unique,
             _ => Table::Keyless,
         };
         if table == Table::Keyless {
             script.push_back(self.keyless(rng));
             return;
         }
-        if table == Table::Plain && self.truncates && rng.one_in(40) {
+        if matches!(table, Table::Plain | Table::Unique) && self.truncates && rng.one_in(40) {
             script.push_back(Statement::Truncate { table });
+            return;
+        }
+        if table == Table::Unique && rng.one_in(20) {
+            // A person gives a displaced row up.
+            let keys = vec![self.key(rng)];
+            let (table, guard) = (Table::Displaced, None);
+            script.push_back(Statement::Delete { table, keys, guard });
             return;
         }
         match rng.below(10) {
@@ -139,7 +146,7 @@ impl Writer {
             3..=7 => self.update(table, rng, fresh, script),
             8 => self.move_key(table, rng, fresh, script),
             _ => {
-                let keys = (0..rng.between(1, 2)).map(|_| self.key(table, rng)).collect();
+                let keys = (0..rng.between(1, 2)).map(|_| self.key(rng)).collect();
                 script.push_back(Statement::Delete {
                     table,
                     keys,
@@ -169,10 +176,13 @@ impl Writer {
     }
 
     fn insert(&self, table: Table, rng: &mut Rng, fresh: &mut u64, script: &mut VecDeque<Statement>) {
-        let mut keys: Vec<u64> = (0..rng.between(1, 3)).map(|_| self.key(table, rng)).collect();
+        let mut keys: Vec<u64> = (0..rng.between(1, 3)).map(|_| self.key(rng)).collect();
         keys.sort_unstable();
         keys.dedup();
-        let rows = keys.into_iter().map(|key| new_row(table, key, rng, fresh)).collect();
+        let rows = keys
+            .into_iter()
+            .map(|key| self.new_row(table, key, rng, fresh))
+            .collect();
         let on_conflict = if rng.percent(80) {
             OnConflict::Nothing
         } else {
@@ -187,17 +197,21 @@ impl Writer {
 
     fn update(&self, table: Table, rng: &mut Rng, fresh: &mut u64, script: &mut VecDeque<Statement>) {
         if table == Table::Unique && rng.one_in(2) {
-            self.swap(rng, fresh, script);
+            self.swap(rng, script);
             return;
         }
         let mut targets = Vec::new();
         for _ in 0..rng.between(1, 3) {
-            let key = self.key(table, rng);
+            let key = self.key(rng);
             let mut target = Target::new(key, Vec::new());
             if table == Table::Full && rng.one_in(2) {
                 target.add = Some((Table::COUNTER, 1 + rng.below(9)));
             }
-            if target.add.is_none() || rng.one_in(3) {
+            if table == Table::Unique {
+                let column = rng.index(3) + 1;
+                let new = self.unique_or_fresh(column, rng, fresh);
+                target.set.push((column, new));
+            } else if target.add.is_none() || rng.one_in(3) {
                 let column = match rng.below(10) {
                     0..=6 => 1,
                     7 if table == Table::Full => 3,
@@ -216,12 +230,14 @@ impl Writer {
         });
     }
 
-    /// Two rows that only this node writes swap their unique values by way of a third.
-    fn swap(&self, rng: &mut Rng, fresh: &mut u64, script: &mut VecDeque<Statement>) {
-        let (one, other) = (self.own_key(rng, 0), self.own_key(rng, 1));
-        let (a, b, spare) = (value(fresh), value(fresh), value(fresh));
-        let mut set = |key: u64, u: u64| {
-            let targets = vec![Target::new(key, vec![(1, Some(u))])];
+    /// Two rows swap their unique values by way of none.
+    fn swap(&self, rng: &mut Rng, script: &mut VecDeque<Statement>) {
+        let one = self.key(rng);
+        let other = one % self.keys + 1;
+        let column = 1 + rng.index(2);
+        let (a, b) = (self.unique(column, rng), self.unique(column, rng));
+        let mut set = |key: u64, value: Datum| {
+            let targets = vec![Target::new(key, vec![(column, value)])];
             script.push_back(Statement::Update {
                 table: Table::Unique,
                 targets,
@@ -230,7 +246,7 @@ impl Writer {
         };
         set(one, a);
         set(other, b);
-        set(one, spare);
+        set(one, None);
         set(other, a);
         set(one, b);
     }
@@ -238,8 +254,9 @@ impl Writer {
     /// The key changes. A TOAST value that is not written anew stays behind under the old key: such a row takes a key
     /// that no other row ever has, because what two writers of one key left behind is not resolved.
     fn move_key(&self, table: Table, rng: &mut Rng, fresh: &mut u64, script: &mut VecDeque<Statement>) {
-        let (from, mut to) = (self.key(table, rng), self.key(table, rng));
-        let mut set = vec![(1, Some(value(fresh)))];
+        let (from, mut to) = (self.key(rng), self.key(rng));
+        let fresh_column = if table == Table::Unique { 3 } else { 1 };
+        let mut set = vec![(fresh_column, Some(value(fresh)))];
         if table == Table::Toast && rng.one_in(2) {
             to = value(fresh);
         } else if table == Table::Toast {
@@ -254,33 +271,34 @@ impl Writer {
         });
     }
 
-    fn key(&self, table: Table, rng: &mut Rng) -> u64 {
-        match table {
-            // Unique values are compared across rows: rows of this table have one writer each.
-            Table::Unique => {
-                let nth = rng.below(2);
-                self.own_key(rng, nth)
-            }
-            Table::Plain | Table::Toast | Table::Keyless | Table::Full | Table::Policies => 1 + rng.below(self.keys),
+    fn key(&self, rng: &mut Rng) -> u64 {
+        1 + rng.below(self.keys)
+    }
+
+    /// A unique value: one of a few, so that rows of several nodes exclude each other.
+    fn unique(&self, column: usize, rng: &mut Rng) -> Datum {
+        let few = self.keys + column as u64;
+        (!rng.one_in(8)).then(|| 1 + rng.below(few))
+    }
+
+    fn unique_or_fresh(&self, column: usize, rng: &mut Rng, fresh: &mut u64) -> Datum {
+        match column {
+            3 => Some(value(fresh)),
+            _ => self.unique(column, rng),
         }
     }
 
-    fn own_key(&self, rng: &mut Rng, nth: u64) -> u64 {
-        let slot = if nth == 0 {
-            rng.below(self.keys)
-        } else {
-            self.keys + rng.below(2)
-        };
-        1 + slot * self.nodes + self.node
+    fn new_row(&self, table: Table, key: u64, rng: &mut Rng, fresh: &mut u64) -> Row {
+        if table == Table::Unique {
+            let values = (1..=3).map(|column| self.unique_or_fresh(column, rng, fresh));
+            return std::iter::once(Some(key)).chain(values).collect();
+        }
+        let mut row = vec![Some(key), Some(value(fresh)), Some(value(fresh))];
+        if table == Table::Full {
+            row.extend([Some(value(fresh)), Some(100 * rng.below(10))]);
+        }
+        row
     }
-}
-
-fn new_row(table: Table, key: u64, rng: &mut Rng, fresh: &mut u64) -> Row {
-    let mut row = vec![Some(key), Some(value(fresh)), Some(value(fresh))];
-    if table == Table::Full {
-        row.extend([Some(value(fresh)), Some(100 * rng.below(10))]);
-    }
-    row
 }
 
 fn value(fresh: &mut u64) -> u64 {

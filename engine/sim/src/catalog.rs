@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use synapse_engine_change::{Change, Relation, Value};
 use synapse_engine_identity::{ColumnId, KeyHash, RowId, TableId};
-use synapse_engine_plan::{KeyClass, PolicySet, TableColumn, Tables};
+use synapse_engine_plan::{Constrained, KeyClass, PolicySet, TableColumn, Tables};
 
 use crate::policies;
 use crate::postgres::{Datum, Table};
@@ -50,6 +50,10 @@ fn described(table: Table) -> synapse_engine_plan::Table {
         name: table.name().to_owned(),
         columns: table.columns().iter().map(column).collect(),
         key: if table.keyed() { vec![ColumnId(0)] } else { Vec::new() },
+        constrained: match table.unique().len() {
+            0 | 1 => Constrained::No,
+            _ => Constrained::Enforced,
+        },
     }
 }
 

@@ -36,7 +36,7 @@ pub(crate) const fn codes(table: Table) -> u64 {
 }
 
 /// The tables whose policies change.
-pub(crate) const TABLES: [Table; 3] = [Table::Plain, Table::Toast, Table::Full];
+pub(crate) const TABLES: [Table; 4] = [Table::Plain, Table::Toast, Table::Full, Table::Unique];
 
 /// The rules that a code stands for.
 pub(crate) fn rules(table: Table, code: u64) -> Rules {

@@ -129,6 +129,12 @@ fn every_law_holds_with_room_for_a_single_register() {
 }
 
 #[test]
+fn rows_are_displaced_and_their_neighbours_are_locked() {
+    let report = all(1, &Options::default());
+    assert!(report.count("displaced") > SEEDS && report.count("neighbours") > SEEDS);
+}
+
+#[test]
 fn a_seed_is_a_whole_run() {
     let once = run(42, &Options::default()).unwrap();
     assert_eq!(once, run(42, &Options::default()).unwrap());

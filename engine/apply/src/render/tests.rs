@@ -1,5 +1,5 @@
 use synapse_engine_identity::{ColumnId, TableId};
-use synapse_engine_plan::{KeyClass, Table, TableColumn};
+use synapse_engine_plan::{Constrained, KeyClass, Table, TableColumn};
 
 use super::{Op, keyless_delete, parameters, statement, truncate};
 use crate::shape::Shape;
@@ -26,6 +26,7 @@ fn table() -> Table {
             column("always", "integer", KeyClass::Exact),
         ],
         key: vec![ColumnId(1), ColumnId(0)],
+        constrained: Constrained::No,
     }
 }
 

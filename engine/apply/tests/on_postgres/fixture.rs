@@ -7,7 +7,7 @@ use std::time::Duration;
 use synapse_engine_apply::{Begin, Executed, Options, Session, SynchronousCommit, Transaction, our_roidents};
 use synapse_engine_change::Value;
 use synapse_engine_identity::{ColumnId, Epoch, Hlc, Incarnation, KeyHash, Origin, RowId, TableId};
-use synapse_engine_plan::{Batch, KeyClass, Row, Rows, Step, Table, TableColumn};
+use synapse_engine_plan::{Batch, Constrained, KeyClass, Row, Rows, Step, Table, TableColumn};
 use synapse_engine_replication::{Marker, MarkerKind};
 use synapse_wal_types::{Lsn, PgTimestamp, Xid};
 use tokio_postgres::{Client, NoTls};
@@ -63,6 +63,7 @@ pub(crate) async fn table(client: &Client, id: u32, schema: &str, name: &str) ->
         name: name.to_owned(),
         columns: Vec::new(),
         key: Vec::new(),
+        constrained: Constrained::No,
     };
     for (at, row) in rows.iter().enumerate() {
         let type_sql: String = row.get(1);

@@ -32,7 +32,7 @@ async fn a_unique_violation_surfaces_as_the_first_error_and_shows_no_values() {
         (refusal.code(), refusal.constraint.as_deref()),
         ("23505", Some("t_u_key"))
     );
-    assert_eq!((error.remedy(), error.class()), (Remedy::SourceOrder, Class::Transient));
+    assert_eq!((error.remedy(), error.class()), (Remedy::Exact, Class::Transient));
     assert!(refusal.detail().unwrap().contains("secret"));
     assert!(!format!("{error} {error:?}").contains("secret"), "{error} {error:?}");
     assert!(transaction.has_failed());

@@ -5,7 +5,7 @@ use std::time::Duration;
 use synapse_engine_apply::Remedy;
 use synapse_engine_change::Part;
 use synapse_engine_identity::Origin;
-use synapse_engine_plan::{Order, Undecided};
+use synapse_engine_plan::{Path, Undecided};
 use synapse_engine_replication::Policy;
 
 use super::Applier;
@@ -26,7 +26,7 @@ impl Applier {
         &mut self,
         origin: Origin,
         txns: &[Next],
-        order: Order,
+        path: Path,
         failure: Failure,
     ) -> Result<bool, Error> {
         self.shared.counters.retries.add(1);
@@ -36,7 +36,7 @@ impl Applier {
         {
             return Ok(true);
         }
-        tracing::debug!(%origin, transactions = txns.len(), ?order, error = %failure, ?remedy, "an attempt failed");
+        tracing::debug!(%origin, transactions = txns.len(), ?path, error = %failure, ?remedy, "an attempt failed");
         if txns[0].part() != Part::Whole {
             // Its parts were taken from the feed: read them again.
             let after = lock(&self.kernel).frontier().get(origin);
@@ -56,8 +56,8 @@ impl Applier {
                 tokio::time::sleep(pause).await;
                 return Ok(true);
             }
-            Remedy::SourceOrder if order == Order::Merged => {
-                line.order = Order::Source;
+            Remedy::Exact if path == Path::Set => {
+                line.path = Path::Exact;
                 return Ok(true);
             }
             Remedy::Catalogue if !line.refreshed => {
@@ -68,12 +68,12 @@ impl Applier {
                 }
                 return Ok(true);
             }
-            Remedy::SourceOrder | Remedy::Catalogue | Remedy::Fetch | Remedy::Operator if txns.len() > 1 => {
+            Remedy::Exact | Remedy::Catalogue | Remedy::Fetch | Remedy::Operator if txns.len() > 1 => {
                 // One by one, so that what comes before the one that fails is applied.
                 line.at_most = 1;
                 return Ok(true);
             }
-            Remedy::SourceOrder | Remedy::Catalogue | Remedy::Fetch | Remedy::Operator => {}
+            Remedy::Exact | Remedy::Catalogue | Remedy::Fetch | Remedy::Operator => {}
         }
         self.stop_line(origin, &txns[0], &failure, remedy == Remedy::Catalogue);
         Ok(false)

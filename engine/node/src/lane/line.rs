@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use synapse_engine_plan::Order;
+use synapse_engine_plan::Path;
 use synapse_engine_setup::Fingerprint;
 use tokio::time::Instant;
 
@@ -26,7 +26,8 @@ pub(super) struct Line {
     pub(super) feed: Feed,
     pub(super) waiting: VecDeque<Next>,
     pub(super) at_most: usize,
-    pub(super) order: Order,
+    /// How its next batch applies rows that may exclude each other.
+    pub(super) path: Path,
     pub(super) gave_way: u32,
     pub(super) refreshed: bool,
     /// Until when a part of a backlog waits for more.

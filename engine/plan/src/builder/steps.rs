@@ -7,7 +7,7 @@ use synapse_engine_identity::{ColumnId, RowId};
 
 use super::Builder;
 use crate::net::{Net, Next};
-use crate::{KeylessStep, Mapping, Row, Rows, Step, Table, TruncateTable};
+use crate::{Constrained, KeylessStep, Mapping, Row, Rows, Step, Table, TruncateTable};
 
 impl<'a> Builder<'a> {
     pub(super) fn net(&mut self, row: RowId, mapping: &Mapping, values: Row<'a>, next: Next<'a>) {
@@ -21,6 +21,8 @@ impl<'a> Builder<'a> {
         let (_, _, key, net) = &mut self.segment[at];
         *key = values;
         *net = match std::mem::replace(net, Net::Nothing).then(next) {
+            // Where its transaction was made, the row may have been displaced; here it may stand.
+            Ok(Net::Nothing) if table.constrained != Constrained::No => Net::Delete,
             Ok(net) => net,
             // Another node's write lies between the two that not both of them have seen: the registers decide.
             Err(last) => {

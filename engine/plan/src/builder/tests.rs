@@ -1,4 +1,7 @@
-use crate::Order;
+use synapse_engine_identity::{RowId, TableId};
+use synapse_engine_replication::Contention;
+
+use crate::Path;
 use crate::bench::Bench;
 
 /// Transactions of one batch, and its steps.
@@ -6,7 +9,7 @@ type Case<'a> = (&'a [&'a [&'a str]], &'a [&'a str]);
 
 fn merged(cases: &[Case<'_>]) {
     for (txns, steps) in cases {
-        assert_eq!(Bench::new().plan(Order::Merged, txns), *steps, "{txns:?}");
+        assert_eq!(Bench::new().plan(Path::Set, txns), *steps, "{txns:?}");
     }
 }
 
@@ -127,17 +130,17 @@ fn a_key_change_that_leaves_a_toast_value_behind_is_a_step_of_its_own() {
 fn a_row_that_left_values_behind_under_a_contested_key_takes_the_exact_path() {
     let mut bench = Bench::new();
     bench.local_update("1", 50);
-    assert_eq!(bench.plan(Order::Merged, &[&["move t 1 2 x ~"]]), ["contested: 1, 2"]);
+    assert_eq!(bench.plan(Path::Set, &[&["move t 1 2 x ~"]]), ["contested: 1, 2"]);
     // And so does what becomes of it.
     let mut bench = Bench::new();
     bench.local_update("1", 50);
     let txns: &[&[&str]] = &[&["move t 1 2 x ~"], &["move t 2 3 y ~"]];
-    assert_eq!(bench.plan(Order::Merged, txns), ["contested: 1, 2, 3"]);
+    assert_eq!(bench.plan(Path::Set, txns), ["contested: 1, 2, 3"]);
     // A row that is whole needs no other.
     let mut bench = Bench::new();
     bench.local_update("1", 50);
     assert_eq!(
-        bench.plan(Order::Merged, &[&["move t 1 2 x y"]]),
+        bench.plan(Path::Set, &[&["move t 1 2 x y"]]),
         ["insert t (id, a, b): 2 x y", "contested: 1"]
     );
 }
@@ -150,7 +153,7 @@ fn a_row_of_which_a_write_was_not_seen_is_in_no_step() {
     ] {
         let mut bench = Bench::new();
         bench.local_update("1", hlc);
-        let steps = bench.plan(Order::Merged, txns);
+        let steps = bench.plan(Path::Set, txns);
         assert_eq!(steps, ["update t (id, a, b): 2 x y", "contested: 1"]);
     }
 }
@@ -189,17 +192,24 @@ fn what_cannot_be_reordered_ends_a_segment() {
 }
 
 #[test]
-fn in_the_order_of_the_source_every_change_stands_by_itself() {
-    let txns: &[&[&str]] = &[&["insert t 1 x y", "update t 1 z y"], &["delete t 2", "update t 1 w y"]];
-    assert_eq!(
-        Bench::new().plan(Order::Source, txns),
-        [
-            "insert t (id, a, b): 1 x y",
-            "update t (id, a, b): 1 z y",
-            "delete t (id): 2 ~ ~",
-            "update t (id, a, b): 1 w y",
-        ]
-    );
+fn rows_that_may_exclude_each_other_go_through_the_exact_path_once_some_did() {
+    let txns: &[&[&str]] = &[&["insert t 1 x y", "insert u 1 z w"]];
+    let both = ["insert t (id, a, b): 1 x y", "insert u (id, a, b): 1 z w"];
+    assert_eq!(Bench::new().plan(Path::Set, txns), both);
+    assert_eq!(Bench::new().plan(Path::Exact, txns), both[..1]);
+    let mut bench = Bench::new();
+    let row = RowId {
+        table: TableId(1),
+        ..bench.row("9")
+    };
+    bench.kernel.contention(&Contention::Displaced { row, is: true });
+    assert_eq!(bench.plan(Path::Set, txns), both[..1]);
+}
+
+#[test]
+fn what_comes_and_goes_may_stand_elsewhere_where_rows_may_be_displaced() {
+    let txns: &[&[&str]] = &[&["insert t 1 x y", "insert u 1 x y"], &["delete t 1", "delete u 1"]];
+    assert_eq!(Bench::new().plan(Path::Set, txns), ["delete u (id): 1 ~ ~"]);
 }
 
 #[test]

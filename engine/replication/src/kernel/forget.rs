@@ -67,7 +67,8 @@ impl<O: Overflow> Kernel<O> {
             .min(self.stability.durable_elsewhere(self.me.node, origin))
     }
 
-    fn unneeded(&self, origin: Origin) -> Lsn {
+    /// As [`Self::stable`], but for values that a register may ask for.
+    pub(super) fn unneeded(&self, origin: Origin) -> Lsn {
         let mut limit = self.stability.stable(origin);
         let now = self.stamper.state().rechecks.iter();
         for recheck in now.chain(&self.durable_rechecks).chain(&self.unsettled) {

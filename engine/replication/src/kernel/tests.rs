@@ -82,8 +82,8 @@ fn beat(origin: Origin, applied: &[(Origin, u64)]) -> Heartbeat {
 fn what_was_applied_is_known_for_every_position_since_the_start() {
     let n1 = origin("n1", 1);
     let mut kernel = kernel(2, Context::from_iter([(n1, Lsn(5))]));
-    kernel.marker(Lsn(200), &marker(n1, 10));
-    kernel.marker(Lsn(300), &marker(n1, 20));
+    kernel.marker(Lsn(200), &marker(n1, 10), &[]);
+    kernel.marker(Lsn(300), &marker(n1, 20), &[]);
     let applied = |at| kernel.applied_at(Lsn(at)).map(|context| context.get(n1).0);
     assert_eq!(
         [99, 100, 199, 200, 299, 300, 301].map(applied),

@@ -6,6 +6,7 @@ use synapse_engine_identity::{ColumnSet, RowId, TxnId};
 use synapse_wal_types::Lsn;
 
 use super::{Overflow, Registers};
+use crate::exclusion::LastWrite;
 use crate::register::{Author, Carried, Target};
 use crate::rules::Rules;
 
@@ -88,6 +89,25 @@ impl<O: Overflow> Registers<O> {
         self.keep(row, register);
         authors.sort_unstable_by_key(|a| std::cmp::Reverse((a.hlc, self.origin(a.origin), a.lsn)));
         authors.into_iter().map(|author| self.txn(author)).collect()
+    }
+
+    /// When `row` was last written, as far as its register knows, and by which transaction.
+    pub(crate) fn last_written(&mut self, row: RowId) -> Option<(LastWrite, TxnId)> {
+        let register = self.take(row);
+        let last = register.authors().max_by_key(|a| (a.hlc, self.origin(a.origin)));
+        self.keep(row, register);
+        let last = last?;
+        let (hlc, origin) = (last.hlc, self.origin(last.origin));
+        Some((LastWrite { hlc, origin }, self.txn(last)))
+    }
+
+    /// This node's own transactions in (`after`, `up_to`] that wrote `row`.
+    pub(crate) fn own_writes(&mut self, row: RowId, after: Lsn, up_to: Lsn) -> Vec<Lsn> {
+        let register = self.take(row);
+        let own = register.authors().filter(|a| a.origin == self.me);
+        let own = own.map(|a| a.lsn).filter(|lsn| after < *lsn && *lsn <= up_to).collect();
+        self.keep(row, register);
+        own
     }
 
     /// Whether this node's own transactions in (`after`, `up_to`] wrote `row`.

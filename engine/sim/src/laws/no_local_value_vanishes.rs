@@ -56,10 +56,18 @@ fn changed(commit: &Commit) -> BTreeMap<Place, (Row, Option<Row>)> {
         let Item::Change { table, effect, .. } = item else {
             continue;
         };
-        if *table == Table::Keyless {
+        if matches!(table, Table::Keyless | Table::Rivals)
+            || matches!((table, effect), (Table::Displaced, Effect::Delete { .. }))
+        {
             continue;
         }
         match effect {
+            // What is displaced is not gone.
+            Effect::Insert { new } if *table == Table::Displaced => {
+                if let Some((_, is)) = rows.get_mut(&place(Table::Unique, new)) {
+                    *is = Some(new[..Table::Unique.columns().len()].to_vec());
+                }
+            }
             Effect::Insert { new } => left(&mut rows, place(*table, new), None, Some(new)),
             Effect::Delete { old } => left(&mut rows, place(*table, old), Some(old), None),
             Effect::Update { old, new, .. } if old[0] == new[0] => {

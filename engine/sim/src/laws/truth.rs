@@ -7,7 +7,8 @@ use synapse_engine_identity::{Context, Epoch, Origin, Stamp, TxnId};
 use synapse_engine_plan::PolicySet;
 use synapse_engine_replication::{Deletes, Marker, MarkerKind, Message, Order, Policies, Policy, Rules};
 
-use crate::catalog::table_id;
+use crate::catalog::{row_id, table_id};
+use crate::node::exclusion::exclude;
 use crate::policies;
 use crate::postgres::{Commit, Datum, Effect, Item, Row, Table};
 use crate::world::World;
@@ -207,6 +208,31 @@ impl Truth {
         Some((rules, among.iter().max_by_key(order).copied()?))
     }
 
+    /// The rows that should stand of a table, and those that should be displaced.
+    pub(crate) fn rows(&self, table: Table) -> (Vec<Row>, Vec<Row>) {
+        let mut places: Vec<Place> = self.places().filter(|place| place.0 == table).collect();
+        places.sort_unstable();
+        places.dedup();
+        let last = |place: Place| {
+            let wrote = |local: &&Local| local.writes.contains_key(&place) || local.truncated.contains(&table);
+            let times = self.locals.values().filter(wrote);
+            times.map(|local| (local.stamp.hlc, local.stamp.txn.origin)).max()
+        };
+        let living = places
+            .into_iter()
+            .filter_map(|place| Some((place, self.expected(place)?)));
+        let mut living: Vec<(Place, Row)> = living.collect();
+        if table == Table::Unique {
+            living.sort_by_key(|(place, _)| Reverse((last(*place), row_id(place.0, place.1))));
+        }
+        let (mut stand, mut displaced): (Vec<Row>, Vec<Row>) = Default::default();
+        for (_, row) in living {
+            let excluded = table == Table::Unique && stand.iter().any(|other| exclude(other, &row));
+            if excluded { &mut displaced } else { &mut stand }.push(row);
+        }
+        (stand, displaced)
+    }
+
     /// Every row that was ever written.
     pub(crate) fn places(&self) -> impl Iterator<Item = Place> + '_ {
         self.locals.values().flat_map(|local| local.writes.keys().copied())
@@ -317,9 +343,14 @@ fn policies(world: &World) -> Policies {
     known
 }
 
-/// Whether a value of this column tells who wrote it: keys do not, nor numbers that are added to.
+/// Whether a value of this column tells who wrote it: keys do not, nor unique values, nor numbers that are added to.
 pub(crate) fn tells(table: Table, column: usize) -> bool {
-    column != 0 && table != Table::Policies && (table, column) != (Table::Full, Table::COUNTER)
+    match table {
+        Table::Policies | Table::Displaced | Table::Rivals => false,
+        Table::Unique => column == 3,
+        Table::Full => column != 0 && column != Table::COUNTER,
+        Table::Plain | Table::Toast | Table::Keyless => column != 0,
+    }
 }
 
 fn local(commit: &Commit, stamp: Stamp, context: Context, policies: &Policies) -> Local {
@@ -347,6 +378,10 @@ fn local(commit: &Commit, stamp: Stamp, context: Context, policies: &Policies) -
             }
             Effect::Insert { new } => {
                 local.writes.insert(place(*table, new), whole(new));
+            }
+            // A person gave a displaced row up.
+            Effect::Delete { old } if *table == Table::Displaced => {
+                dies(&mut local.writes, place(Table::Unique, old));
             }
             Effect::Delete { old } => dies(&mut local.writes, place(*table, old)),
             Effect::Update { old, new, untouched } => {

@@ -1,13 +1,14 @@
 //! apply: the statements of one transaction, one after the other, to its commit or its rollback.
 
 use synapse_engine_identity::RowId;
+use synapse_engine_plan::Path;
 use synapse_engine_replication::{Action, Event as LaneEvent, MarkerKind};
 
 use super::job::{Piece, Stage};
 use super::{Owner, Phase};
 use crate::catalog::table_of;
 use crate::mutation;
-use crate::postgres::{Answer, Durability, SqlState, Statement};
+use crate::postgres::{Answer, Durability, SqlState, Statement, Table};
 use crate::world::World;
 
 impl World {
@@ -23,7 +24,14 @@ impl World {
             self.submit(node, session, statement);
             return;
         }
-        match job.stage {
+        let stage = job.stage;
+        if stage == Stage::Writing && self.search(node) {
+            return self.next_piece(node);
+        }
+        let Some(job) = self.daemon(node).and_then(|daemon| daemon.job.as_mut()) else {
+            return;
+        };
+        match stage {
             Stage::LockingTables => {
                 let barrier = self.emit_barrier(node);
                 self.set_stage(node, Stage::TablesBarrier(barrier));
@@ -93,6 +101,7 @@ impl World {
         };
         job.stage = Stage::LockingRows;
         job.present.clear();
+        job.displaced.clear();
         if job.in_progress.is_none() {
             job.script.push_back(Piece::plain(Statement::InProgress));
         }
@@ -106,6 +115,16 @@ impl World {
                 statement,
                 rows: vec![(key, vec![*row])],
             });
+            if table_of(row.table) == Table::Unique {
+                let statement = Statement::Lock {
+                    table: Table::Displaced,
+                    keys: vec![key],
+                };
+                job.script.push_back(Piece {
+                    statement,
+                    rows: vec![(key, vec![*row])],
+                });
+            }
         }
         self.next_piece(node);
     }
@@ -125,7 +144,9 @@ impl World {
             }
             (Err(state), _) => {
                 daemon.merge_max = 1;
-                daemon.in_order |= state == SqlState::UniqueViolation;
+                if state == SqlState::UniqueViolation {
+                    daemon.path = Path::Exact;
+                }
                 self.report.add("retries", 1);
                 if state == SqlState::UniqueViolation {
                     self.report.add("unique violations", 1);
@@ -148,16 +169,15 @@ impl World {
                 let missed: Vec<RowId> = missed.flat_map(|(_, rows)| rows.iter().copied()).collect();
                 match stage {
                     Stage::Executing => job.dropped.extend(missed),
-                    Stage::Writing => job.again.extend(missed),
+                    Stage::Writing => {
+                        World::found_neighbours(job, &piece.statement, &answer.rows);
+                        job.again.extend(missed);
+                    }
                     Stage::LockingRows => {
                         if matches!(piece.statement, Statement::InProgress) {
                             job.in_progress = Some(answer.in_progress);
                         }
-                        for (_, ids) in &piece.rows {
-                            if let (Some(row), Some(id)) = (answer.rows.first(), ids.first()) {
-                                job.present.insert(*id, row.clone());
-                            }
-                        }
+                        job.locked(&piece, answer.rows.first());
                     }
                     Stage::LockingTables
                     | Stage::TablesBarrier(_)
@@ -190,7 +210,7 @@ impl World {
         let Some(daemon) = self.daemon(node) else { return };
         let Some(job) = daemon.job.take() else { return };
         daemon.merge_max = 4;
-        daemon.in_order = false;
+        daemon.path = Path::Set;
         match job.kind {
             MarkerKind::Recheck { of } => daemon.rechecked.push(of),
             MarkerKind::Batch => {

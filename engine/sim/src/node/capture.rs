@@ -61,7 +61,7 @@ impl World {
         match message {
             Some(Ok(Message::Marker(marker))) => {
                 let before = daemon.kernel.next_recheck();
-                daemon.kernel.marker(commit.end, &marker);
+                daemon.kernel.marker(commit.end, &marker, &World::contentions(commit));
                 if let synapse_engine_replication::MarkerKind::Recheck { of } = marker.kind {
                     daemon.rechecked.retain(|waiting| *waiting != of);
                 }
@@ -93,6 +93,9 @@ impl World {
         let Some(daemon) = self.nodes[node].daemon.as_mut() else {
             return;
         };
+        for contention in World::contentions(commit) {
+            daemon.kernel.contention(&contention);
+        }
         let sets = changes
             .iter(0..changes.len())
             .filter_map(|change| policies::of_change(&change));

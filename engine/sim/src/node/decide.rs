@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use synapse_engine_change::{Block, ChangeSet};
 use synapse_engine_identity::{Origin, RowId};
-use synapse_engine_plan::{Batch, Builder, Error, Order, Undecided};
+use synapse_engine_plan::{Batch, Builder, Error, Undecided};
 use synapse_engine_replication::{Decided, Lane, MarkerKind, Policy};
 
 use super::deliver::truncated;
@@ -51,6 +51,9 @@ impl World {
             added: BTreeMap::new(),
             rows: BTreeMap::new(),
             present: BTreeMap::new(),
+            displaced: BTreeMap::new(),
+            search: None,
+            settling: Vec::new(),
             again: Vec::new(),
             absent: Vec::new(),
             in_progress: None,
@@ -81,9 +84,8 @@ impl World {
         };
         let decided = daemon.kernel.begin(job.kind, job.origin, job.last);
         job.decided = Some(decided);
-        let order = if daemon.in_order { Order::Source } else { Order::Merged };
         let mut builder = match job.kind {
-            MarkerKind::Batch => Builder::new(order),
+            MarkerKind::Batch => Builder::new(daemon.path),
             MarkerKind::Recheck { .. } => Builder::recheck(),
         };
         // Where capture closes a block depends on how fast transactions come: a batch may begin and end anywhere in one.
@@ -104,8 +106,11 @@ impl World {
                 return false;
             }
         }
-        let batch = builder.finish();
+        let mut batch = builder.finish();
         job.keep_rows(&batch);
+        if job.blocks.iter().any(|block| truncated(block).contains(&Table::Unique)) {
+            batch.contested.extend(self.displaced_rows(node, job));
+        }
         self.keep_returning(node, job, &batch.contested);
         self.trace(node, || {
             let (kind, origin, first, last) = (job.kind, job.origin, job.first, job.last);
@@ -114,7 +119,7 @@ impl World {
         });
         self.open(job, decided);
         let rows = match job.kind {
-            MarkerKind::Recheck { .. } => self.rows_to_recheck(node, job),
+            MarkerKind::Recheck { .. } => self.rows_to_recheck(node, job, &batch.contested),
             MarkerKind::Batch => {
                 self.plan(node, job, &batch, decided);
                 Some(batch.contested)
@@ -179,14 +184,14 @@ impl World {
     }
 
     /// Rows of a re-check that a local transaction wrote meanwhile; none: it is done.
-    fn rows_to_recheck(&mut self, node: usize, job: &Job) -> Option<Vec<RowId>> {
+    fn rows_to_recheck(&mut self, node: usize, job: &Job, displaced: &[RowId]) -> Option<Vec<RowId>> {
         let kernel = &mut self.daemon(node)?.kernel;
         let recheck = kernel.next_recheck()?;
         let rows: Vec<RowId> = job
             .rows
             .keys()
             .copied()
-            .filter(|row| kernel.needs_recheck(&recheck, *row))
+            .filter(|row| kernel.needs_recheck(&recheck, *row) || displaced.contains(row))
             .collect();
         if rows.is_empty() {
             kernel.recheck_done(&recheck);

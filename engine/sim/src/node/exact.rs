@@ -6,10 +6,11 @@ use synapse_engine_identity::{ColumnId, RowId};
 use synapse_engine_plan::{Batch, Error, Exact, ExactWrite, Row, Tables, Undecided};
 use synapse_engine_replication::MarkerKind;
 
+use super::exclusion::intend;
 use super::job::{Job, Kept, Piece, Resolved, Stage};
 use super::steps::{delete, insert, update};
 use crate::catalog::{datum, table_of};
-use crate::postgres::{Datum, OnConflict, Target};
+use crate::postgres::{self, Datum, OnConflict, Table, Target};
 use crate::violation::Law;
 use crate::world::World;
 
@@ -35,7 +36,7 @@ impl World {
         job.absent = job.resolved.iter().filter(gone).map(|r| r.row).collect();
         job.asked.clear();
         job.told.clear();
-        let lacks = |r: &&Resolved| lacks_values(&r.write) && !job.present.contains_key(&r.row);
+        let lacks = |r: &&Resolved| lacks_values(&r.write) && job.stood(r.row).is_none();
         let lacking: Vec<RowId> = job.resolved.iter().filter(lacks).map(|r| r.row).collect();
         if let Some(daemon) = self.daemon(node) {
             daemon.job = Some(job);
@@ -88,8 +89,18 @@ impl World {
         };
         job.stage = Stage::Writing;
         for resolved in std::mem::take(&mut job.resolved) {
-            if let Some(piece) = self.exact(node, &job, &resolved) {
-                job.script.push_back(piece);
+            let Some(wanted) = self.wanted(node, &job, &resolved) else {
+                continue;
+            };
+            let (table, key) = (table_of(resolved.row.table), job.key(resolved.row));
+            if table == Table::Unique {
+                let image = wanted.image(job.stood(resolved.row), table, key);
+                let mut search = job.search.take().unwrap_or_default();
+                intend(&mut search, &job, resolved.row, image);
+                job.search = Some(search);
+            } else {
+                let there = job.present.contains_key(&resolved.row);
+                job.script.extend(wanted.piece(there, resolved.row, key));
             }
         }
         if let Some(daemon) = self.daemon(node) {
@@ -98,14 +109,13 @@ impl World {
         self.next_piece(node);
     }
 
-    /// The statement that makes a row what it should be, if it is not.
-    fn exact(&mut self, node: usize, job: &Job, resolved: &Resolved) -> Option<Piece> {
+    /// What a row should be; `None`: what it lacks is on its way.
+    fn wanted(&mut self, node: usize, job: &Job, resolved: &Resolved) -> Option<Wanted> {
         let row = resolved.row;
-        let (table, key) = (table_of(row.table), job.key(row));
-        let there = job.present.contains_key(&row);
+        let there = job.stood(row).is_some();
         let (won, others, unknown) = match &resolved.write {
-            ExactWrite::Nothing => return None,
-            ExactWrite::Delete => return there.then(|| Piece::plain(delete(table, vec![key], None))),
+            ExactWrite::Nothing => return Some(Wanted::AsItStands),
+            ExactWrite::Delete => return Some(Wanted::Gone),
             ExactWrite::Live { won, others, unknown } => (won, others, unknown),
         };
         let column = |id: &ColumnId| usize::from(id.0);
@@ -127,25 +137,58 @@ impl World {
                 }
             }
         }
-        if there {
-            set.remove(&0);
-            let set: Vec<(usize, Datum)> = set.into_iter().collect();
-            return (!set.is_empty()).then(|| Piece::plain(update(table, vec![Target::new(key, set)], None)));
-        }
-        if !unknown.is_empty() {
+        if !there && !unknown.is_empty() {
             // A row that is nowhere any more: whoever deleted it there had seen the update, and that is on its way; or a
             // policy has changed, and then some write says what it found.
             let found = job.told.get(&row)?.clone().or_else(|| self.found(node, row))?;
             set.extend(unknown.iter().map(|id| (column(id), found[column(id)])));
         }
-        let mut new = vec![None; table.columns().len()];
+        Some(Wanted::Set(set))
+    }
+}
+
+/// What a locked row should be.
+enum Wanted {
+    AsItStands,
+    Gone,
+    /// It lives, with these values.
+    Set(BTreeMap<usize, Datum>),
+}
+
+impl Wanted {
+    /// The whole row.
+    fn image(&self, stood: Option<&postgres::Row>, table: Table, key: u64) -> Option<postgres::Row> {
+        // A displaced row says more.
+        let width = table.columns().len();
+        let set = match self {
+            Wanted::AsItStands => return stood.map(|row| row[..width].to_vec()),
+            Wanted::Gone => return None,
+            Wanted::Set(set) => set,
+        };
+        let mut image = stood.map_or_else(|| vec![None; width], |row| row[..width].to_vec());
         for (at, value) in set {
-            new[at] = value;
+            image[*at] = *value;
         }
-        new[0] = Some(key);
-        let statement = insert(table, vec![new], OnConflict::Nothing);
+        image[0] = Some(key);
+        Some(image)
+    }
+
+    /// The statement that makes the row so, if it is not.
+    fn piece(self, there: bool, row: RowId, key: u64) -> Option<Piece> {
+        let table = table_of(row.table);
+        let mut set = match self {
+            Wanted::AsItStands => return None,
+            Wanted::Gone => return there.then(|| Piece::plain(delete(table, vec![key], None))),
+            Wanted::Set(set) => set,
+        };
+        if there {
+            set.remove(&0);
+            let set: Vec<(usize, Datum)> = set.into_iter().collect();
+            return (!set.is_empty()).then(|| Piece::plain(update(table, vec![Target::new(key, set)], None)));
+        }
+        let new = Wanted::Set(set).image(None, table, key)?;
         Some(Piece {
-            statement,
+            statement: insert(table, vec![new], OnConflict::Nothing),
             rows: vec![(key, vec![row])],
         })
     }

@@ -9,8 +9,9 @@ use synapse_engine_plan::{Added, Batch, ExactWrite, Row};
 use synapse_engine_replication::{Decided, InProgress, Lane, Marker, MarkerKind};
 use synapse_wal_types::{Lsn, Xid};
 
+use super::exclusion::Search;
 use crate::catalog::datum;
-use crate::postgres::{self, Datum, Statement};
+use crate::postgres::{self, Datum, Statement, Table};
 
 /// What the applier waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -91,6 +92,12 @@ pub(crate) struct Job {
     pub(crate) rows: BTreeMap<RowId, Vec<Kept>>,
     /// Rows that were there when they were locked.
     pub(crate) present: BTreeMap<RowId, postgres::Row>,
+    /// Rows that were displaced when they were locked.
+    pub(crate) displaced: BTreeMap<RowId, postgres::Row>,
+    /// What excludes rows that are to be written.
+    pub(crate) search: Option<Search>,
+    /// Rows that exclude each other and are being written: all of them are, or none.
+    pub(crate) settling: Vec<RowId>,
     pub(crate) again: Vec<RowId>,
     /// Rows that are to go, and were not there when they were locked.
     pub(crate) absent: Vec<RowId>,
@@ -177,6 +184,24 @@ impl Job {
         let open = additions.filter(|a| a.column == column && (dropped || !a.planned));
         let more = open.map(|a| a.new.unwrap_or_default().wrapping_sub(a.old.unwrap_or_default()));
         more.fold(0, u64::wrapping_add)
+    }
+
+    /// A row was locked, if it was there.
+    pub(crate) fn locked(&mut self, piece: &Piece, row: Option<&postgres::Row>) {
+        let Statement::Lock { table, .. } = &piece.statement else {
+            return;
+        };
+        let place = match *table == Table::Displaced {
+            true => &mut self.displaced,
+            false => &mut self.present,
+        };
+        let ids = piece.rows.iter().flat_map(|(_, ids)| ids);
+        place.extend(ids.copied().zip(row.cloned()));
+    }
+
+    /// The row as it was when it was locked, in its table or displaced.
+    pub(crate) fn stood(&self, row: RowId) -> Option<&postgres::Row> {
+        self.present.get(&row).or_else(|| self.displaced.get(&row))
     }
 
     /// Remembers a row by its key alone.

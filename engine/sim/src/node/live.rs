@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use synapse_engine_change::Block;
 use synapse_engine_identity::{Context, Hlc, Stamp};
-use synapse_engine_plan::{Mapping, PolicySet, Tables, writes_of};
+use synapse_engine_plan::{Mapping, Path, PolicySet, Tables, writes_of};
 use synapse_engine_replication::{Barrier, Kernel, Limits, MemoryOverflow, Monotonic, Policies, Progress};
 use synapse_wal_types::Lsn;
 
@@ -51,6 +51,9 @@ impl World {
         let overflow = MemoryOverflow::default();
         let mut kernel = Kernel::new(n.origin, members, limits, progress.clone(), frontier, overflow);
         self.remember_journals(node, &progress, &mut kernel);
+        for contention in self.all_contentions(node) {
+            kernel.contention(&contention);
+        }
         let n = &mut self.nodes[node];
         let apply = n.server.connect(Kind::Apply);
         let barrier = n.server.connect(Kind::Barrier);
@@ -70,7 +73,7 @@ impl World {
             stamped: None,
             rechecked: Vec::new(),
             merge_max: 4,
-            in_order: false,
+            path: Path::Set,
             read_first: None,
         });
         self.trace(node, || format!("engine up from {progress:?}"));

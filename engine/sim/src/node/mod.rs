@@ -6,6 +6,7 @@ mod capture;
 mod decide;
 mod deliver;
 mod exact;
+pub(crate) mod exclusion;
 mod job;
 mod late;
 mod live;
@@ -20,6 +21,7 @@ use std::rc::Rc;
 
 use synapse_engine_change::Block;
 use synapse_engine_identity::Origin;
+use synapse_engine_plan::Path;
 use synapse_engine_replication::{Kernel, MemoryOverflow};
 use synapse_wal_types::Lsn;
 
@@ -87,8 +89,8 @@ pub(crate) struct Daemon {
     pub(crate) rechecked: Vec<Lsn>,
     /// Transactions of one origin that are merged at most; one after a failure.
     pub(crate) merge_max: usize,
-    /// The next batch keeps the order of its source.
-    pub(crate) in_order: bool,
+    /// How the next batch applies rows that may exclude each other.
+    pub(crate) path: Path,
     /// A barrier that ran out of time has to be read before the next verdict.
     pub(crate) read_first: Option<u64>,
 }

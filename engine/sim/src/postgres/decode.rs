@@ -27,6 +27,14 @@ pub(crate) fn decode(commit: &Commit, relations: &Relations) -> ChangeSet {
         let Item::Change { table, xid, effect } = item else {
             continue;
         };
+        let (table, effect) = match effect {
+            // A displaced row is given up: it goes, though it does not stand in its table.
+            Effect::Delete { old } if *table == Table::Displaced => {
+                let old = old[..Table::Unique.columns().len()].to_vec();
+                (&Table::Unique, &Effect::Delete { old })
+            }
+            Effect::Insert { .. } | Effect::Update { .. } | Effect::Delete { .. } | Effect::Truncate => (table, effect),
+        };
         let (op, tuples) = change(*table, effect);
         let texts: Vec<Sent> = tuples.into_iter().flatten().collect();
         let values = texts.iter().map(Sent::value);

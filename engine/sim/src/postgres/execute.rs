@@ -57,6 +57,7 @@ impl Server {
             | Statement::UpdateEqual { .. }
             | Statement::Truncate { .. }
             | Statement::LockTable { .. }
+            | Statement::Find { .. }
             | Statement::Lock { .. } => {
                 assert!(!failed, "nothing runs in a failed transaction but its rollback");
                 return self.write_step(id, running, &statement, rng);
@@ -81,6 +82,7 @@ impl Server {
             Statement::Message { .. }
             | Statement::DeleteEqual { .. }
             | Statement::UpdateEqual { .. }
+            | Statement::Find { .. }
             | Statement::Truncate { .. } => 1,
             Statement::LockTable { .. }
             | Statement::Begin
@@ -141,6 +143,7 @@ impl Server {
             Statement::DeleteEqual { table, row } => self.change_equal(id, running, *table, row, None),
             Statement::UpdateEqual { table, old, new } => self.change_equal(id, running, *table, old, Some(new)),
             Statement::Truncate { table } => self.truncate(id, *table),
+            Statement::Find { table, values } => self.find(id, running, *table, values),
             Statement::Message { stem } => {
                 let text = format!("{stem}{}", self.xacts.xmin());
                 self.xid(id);
@@ -319,6 +322,19 @@ impl Server {
         RowStep::Next
     }
 
+    fn find(&mut self, id: SessionId, running: &mut Running, table: Table, values: &[(usize, u64)]) -> RowStep {
+        let top = self.session(id).top();
+        let snapshot = running.snapshot.as_ref().expect("a statement has a snapshot");
+        let heap = &self.heaps[table.index()];
+        let rows = heap.scan(&self.xacts, snapshot, top).map(|at| &heap.version(at).row);
+        let meets = |row: &&Row| values.iter().any(|(column, value)| row[*column] == Some(*value));
+        let found: Vec<Row> = rows.filter(meets).cloned().collect();
+        for row in found {
+            answer_row(running, table, &row);
+        }
+        RowStep::Next
+    }
+
     fn truncate(&mut self, id: SessionId, table: Table) -> RowStep {
         let top = self.session(id).top();
         let snapshot = self.xacts.snapshot();
@@ -386,6 +402,7 @@ fn lock_of(statement: &Statement) -> Option<(Table, Mode)> {
         | Statement::Delete { table, .. }
         | Statement::DeleteEqual { table, .. }
         | Statement::UpdateEqual { table, .. }
+        | Statement::Find { table, .. }
         | Statement::Lock { table, .. } => Some((*table, Mode::RowExclusive)),
         Statement::Truncate { table } | Statement::LockTable { table } => Some((*table, Mode::AccessExclusive)),
         Statement::Begin

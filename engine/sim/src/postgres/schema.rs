@@ -17,7 +17,7 @@ pub(crate) enum Table {
     Plain,
     /// `id, a, big`: `big` is TOASTed, so that an UPDATE that does not touch it does not carry it.
     Toast,
-    /// `id, u, a`: `u` is unique too. Each node writes values of `u` of its own, so that no two nodes' exclude each other.
+    /// `id, u, v, a`: `u` and `v` are unique too.
     Unique,
     /// `a, b`: no key; replica identity full.
     Keyless,
@@ -25,16 +25,23 @@ pub(crate) enum Table {
     Full,
     /// `epoch, tab, code`: the conflict policies.
     Policies,
+    /// `id, u, v, a, hlc, origin`: rows of [`Table::Unique`] that are displaced, and when they were last written.
+    Displaced,
+    /// `id, displaced, rival, hlc, origin`: rows of [`Table::Unique`] that stand in the way of displaced ones, and when
+    /// they were last written.
+    Rivals,
 }
 
 impl Table {
-    pub(crate) const ALL: [Table; 6] = [
+    pub(crate) const ALL: [Table; 8] = [
         Table::Plain,
         Table::Toast,
         Table::Unique,
         Table::Keyless,
         Table::Full,
         Table::Policies,
+        Table::Displaced,
+        Table::Rivals,
     ];
     /// The column of [`Table::Full`] that applications add to.
     pub(crate) const COUNTER: usize = 4;
@@ -47,6 +54,8 @@ impl Table {
             Table::Keyless => 3,
             Table::Full => 4,
             Table::Policies => 5,
+            Table::Displaced => 6,
+            Table::Rivals => 7,
         }
     }
 
@@ -58,6 +67,8 @@ impl Table {
             Table::Keyless => "keyless",
             Table::Full => "full",
             Table::Policies => "policies",
+            Table::Displaced => "displaced",
+            Table::Rivals => "rivals",
         }
     }
 
@@ -65,17 +76,25 @@ impl Table {
         match self {
             Table::Plain => &["id", "a", "b"],
             Table::Toast => &["id", "a", "big"],
-            Table::Unique => &["id", "u", "a"],
+            Table::Unique => &["id", "u", "v", "a"],
             Table::Keyless => &["a", "b"],
             Table::Full => &["id", "a", "b", "big", "n"],
             Table::Policies => &["epoch", "tab", "code"],
+            Table::Displaced => &["id", "u", "v", "a", "hlc", "origin"],
+            Table::Rivals => &["id", "displaced", "rival", "hlc", "origin"],
         }
     }
 
     /// Whether its first column is its key.
     pub(crate) const fn keyed(self) -> bool {
         match self {
-            Table::Plain | Table::Toast | Table::Unique | Table::Full | Table::Policies => true,
+            Table::Plain
+            | Table::Toast
+            | Table::Unique
+            | Table::Full
+            | Table::Policies
+            | Table::Displaced
+            | Table::Rivals => true,
             Table::Keyless => false,
         }
     }
@@ -83,8 +102,8 @@ impl Table {
     /// Columns with a unique index, the key first.
     pub(crate) const fn unique(self) -> &'static [usize] {
         match self {
-            Table::Plain | Table::Toast | Table::Full | Table::Policies => &[0],
-            Table::Unique => &[0, 1],
+            Table::Plain | Table::Toast | Table::Full | Table::Policies | Table::Displaced | Table::Rivals => &[0],
+            Table::Unique => &[0, 1, 2],
             Table::Keyless => &[],
         }
     }
@@ -93,7 +112,7 @@ impl Table {
         match self {
             Table::Toast => column == 2,
             Table::Full => column == 3,
-            Table::Plain | Table::Unique | Table::Keyless | Table::Policies => false,
+            Table::Plain | Table::Unique | Table::Keyless | Table::Policies | Table::Displaced | Table::Rivals => false,
         }
     }
 
@@ -101,7 +120,7 @@ impl Table {
     pub(crate) const fn logs_old_rows(self) -> bool {
         match self {
             Table::Keyless | Table::Full => true,
-            Table::Plain | Table::Toast | Table::Unique | Table::Policies => false,
+            Table::Plain | Table::Toast | Table::Unique | Table::Policies | Table::Displaced | Table::Rivals => false,
         }
     }
 

@@ -93,6 +93,11 @@ pub(crate) enum Statement {
         table: Table,
         keys: Vec<u64>,
     },
+    /// `SELECT`: rows that have one of these values.
+    Find {
+        table: Table,
+        values: Vec<(usize, u64)>,
+    },
     /// Which transactions a new snapshot does not see, and `pg_xact_commit_timestamp` of each.
     InProgress,
     /// `pg_logical_emit_message(true, 'synapse', stem || pg_snapshot_xmin(pg_current_snapshot()))`.
