@@ -62,6 +62,26 @@ pub enum Error {
         /// Key columns.
         key: String,
     },
+    /// The table has a column that the catalogue had not when it was read.
+    #[error(
+        "failed to write {schema}.{table}: its column {column} came after the catalogue was read; hint: it is read again by itself"
+    )]
+    UnknownColumn {
+        /// Schema.
+        schema: String,
+        /// Table.
+        table: String,
+        /// Column.
+        column: String,
+    },
+    /// A row of `synapse.displaced` or `synapse.rivals` is none that was written here.
+    #[error(
+        "failed to read a row of synapse.displaced or synapse.rivals: {why}; hint: only synapsed writes these tables; delete the row"
+    )]
+    Unreadable {
+        /// What is wrong with it.
+        why: String,
+    },
     /// Rows must be written whole, and not all of their values were given. Nothing was sent: the transaction is still good.
     #[error("failed to write {} rows whole: some of their values are not known here", rows.len())]
     MissingValues {
@@ -131,9 +151,10 @@ impl Error {
         match self {
             Error::Refused { refusal, .. } => refusal.remedy(),
             Error::Lost { .. } | Error::CommitUnknown { .. } | Error::OriginBusy { .. } => Remedy::Reconnect,
-            Error::NoKeyIndex { .. } => Remedy::Catalogue,
+            Error::NoKeyIndex { .. } | Error::UnknownColumn { .. } => Remedy::Catalogue,
             Error::MissingValues { .. } => Remedy::Fetch,
             Error::NoRow { .. }
+            | Error::Unreadable { .. }
             | Error::BinaryValue { .. }
             | Error::NoValue { .. }
             | Error::UnknownRow { .. }
@@ -147,7 +168,11 @@ impl Error {
         match self {
             Error::Refused { refusal, .. } => refusal.class(),
             Error::Lost { .. } | Error::CommitUnknown { .. } | Error::OriginBusy { .. } => Class::Transient,
-            Error::NoKeyIndex { .. } | Error::MissingValues { .. } | Error::NoRow { .. } => Class::Definite,
+            Error::NoKeyIndex { .. }
+            | Error::UnknownColumn { .. }
+            | Error::Unreadable { .. }
+            | Error::MissingValues { .. }
+            | Error::NoRow { .. } => Class::Definite,
             Error::BinaryValue { .. } | Error::NoValue { .. } | Error::UnknownRow { .. } | Error::Failed => Class::Bug,
         }
     }
@@ -161,6 +186,8 @@ impl Error {
             | Error::CommitUnknown { .. }
             | Error::OriginBusy { .. }
             | Error::NoKeyIndex { .. }
+            | Error::UnknownColumn { .. }
+            | Error::Unreadable { .. }
             | Error::MissingValues { .. }
             | Error::NoRow { .. }
             | Error::BinaryValue { .. }

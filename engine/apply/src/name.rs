@@ -8,6 +8,11 @@ pub(crate) fn quoted(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
 
+/// A string.
+pub(crate) fn literal(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "''"))
+}
+
 /// The table with its schema.
 pub(crate) fn relation(table: &Table) -> String {
     format!("{}.{}", quoted(&table.schema), quoted(&table.name))

@@ -4,9 +4,13 @@
 //! to the local type, and `u.ord`, a row's number from 1.
 
 mod conflict;
+mod displaced;
+mod exclusion;
 mod keyless;
 mod whole;
 
+pub(crate) use displaced::{DisplacedSql, displaced, put_displaced};
+pub(crate) use exclusion::{answered, apart, sent, standing};
 pub(crate) use keyless::{keyless_delete, keyless_update};
 pub(crate) use whole::{copy_in, copy_out, delete_others, lock_tables, truncate};
 

@@ -50,19 +50,28 @@ pub(crate) fn arrays<'a>(table: &Table, columns: &[ColumnId], rows: &[(RowId, Ro
 
 /// Cuts rows into statements.
 pub(crate) fn chunks(rows: &[(RowId, Row<'_>)]) -> Vec<Range<usize>> {
-    let size = |row: &Row<'_>| row.iter().map(|v| v.flat().1.len() + 8).sum::<usize>();
+    cut(rows.iter().map(|(_, row)| row_bytes(row)))
+}
+
+/// The bytes that a row takes in a statement, about.
+pub(crate) fn row_bytes(row: &Row<'_>) -> usize {
+    row.iter().map(|v| v.flat().1.len() + 8).sum()
+}
+
+/// Cuts rows of so many bytes into statements.
+pub(crate) fn cut(sizes: impl Iterator<Item = usize>) -> Vec<Range<usize>> {
     let mut cut = Vec::new();
-    let (mut first, mut bytes) = (0, 0);
-    for (at, (_, row)) in rows.iter().enumerate() {
-        let more = size(row);
+    let (mut first, mut bytes, mut end) = (0, 0, 0);
+    for (at, more) in sizes.enumerate() {
         if at > first && (at - first >= CHUNK_ROWS_MAX || bytes + more > CHUNK_BYTES_MAX) {
             cut.push(first..at);
             (first, bytes) = (at, 0);
         }
         bytes += more;
+        end = at + 1;
     }
-    if first < rows.len() {
-        cut.push(first..rows.len());
+    if first < end {
+        cut.push(first..end);
     }
     cut
 }

@@ -9,6 +9,8 @@ use crate::name::{list, quoted};
 /// A table's key as its unique index compares it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Shape {
+    /// The index; 0 for a table without a key.
+    pub(crate) index: u32,
     /// For each key column, in the order of `Table::key`: the equality operator, qualified, because the operators of
     /// extension types are in no fixed schema.
     pub(crate) operators: Vec<String>,
@@ -18,7 +20,9 @@ pub(crate) struct Shape {
     pub(crate) deferrable: bool,
 }
 
-/// `ON CONFLICT` infers the same index; strategy 3 of a B-tree operator class is equality.
+/// `ON CONFLICT` infers the same index; strategy 3 of a B-tree operator class is equality. A key WITHOUT OVERLAPS (PostgreSQL
+/// 18) has an index of another kind, where strategy 3 of a range is that it overlaps: what makes two such keys the same
+/// is the equality of the type.
 const SQL: &str = "\
 SELECT i.indexrelid, a.attname::text, o.oprname::text, n.nspname::text,
   CASE WHEN co.oid <> a.attcollation THEN quote_ident(cn.nspname) || '.' || quote_ident(co.collname) END,
@@ -29,8 +33,11 @@ JOIN pg_namespace cs ON cs.oid = c.relnamespace
 CROSS JOIN LATERAL unnest(i.indkey::int2[]) WITH ORDINALITY AS k(attnum, ord)
 JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum
 JOIN pg_opclass oc ON oc.oid = i.indclass[(k.ord - 1)::int]
-JOIN pg_amop ao ON ao.amopfamily = oc.opcfamily AND ao.amoplefttype = oc.opcintype
-  AND ao.amoprighttype = oc.opcintype AND ao.amopstrategy = 3
+JOIN pg_opclass eq ON CASE WHEN i.indisexclusion
+  THEN eq.opcintype = oc.opcintype AND eq.opcdefault AND eq.opcmethod = (SELECT am.oid FROM pg_am am WHERE am.amname = 'btree')
+  ELSE eq.oid = oc.oid END
+JOIN pg_amop ao ON ao.amopfamily = eq.opcfamily AND ao.amoplefttype = eq.opcintype
+  AND ao.amoprighttype = eq.opcintype AND ao.amopstrategy = 3
 JOIN pg_operator o ON o.oid = ao.amopopr
 JOIN pg_namespace n ON n.oid = o.oprnamespace
 LEFT JOIN pg_collation co ON co.oid = i.indcollation[(k.ord - 1)::int]
@@ -58,6 +65,7 @@ impl Shape {
                 .collect();
             if found.len() == table.key.len() && found.len() == index.len() {
                 return Ok(Shape {
+                    index: index[0].index,
                     operators: found.iter().map(|part| part.operator.clone()).collect(),
                     collations: found.iter().map(|part| part.collation.clone()).collect(),
                     deferrable: index.iter().any(|part| part.deferrable),
@@ -74,6 +82,7 @@ impl Shape {
     /// The shape of a table without a key.
     pub(crate) const fn keyless() -> Shape {
         Shape {
+            index: 0,
             operators: Vec::new(),
             collations: Vec::new(),
             deferrable: false,
@@ -84,6 +93,7 @@ impl Shape {
     #[cfg(test)]
     pub(crate) fn builtin(columns: usize) -> Shape {
         Shape {
+            index: 1,
             operators: vec!["OPERATOR(\"pg_catalog\".=)".to_owned(); columns],
             collations: vec![None; columns],
             deferrable: false,

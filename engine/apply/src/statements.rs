@@ -8,7 +8,9 @@ use synapse_engine_identity::{ColumnId, TableId};
 use synapse_engine_plan::Table;
 use tokio_postgres::{Client, Statement};
 
+use crate::constraints::Constraints;
 use crate::error::{Error, Result};
+use crate::excluders::Questions;
 use crate::late::IN_PROGRESS_SQL;
 use crate::render::{self, Op};
 use crate::shape::Shape;
@@ -22,6 +24,9 @@ const STATEMENTS_MAX: usize = 2_000;
 pub(crate) struct Statements {
     shapes: HashMap<TableId, (Arc<Table>, Arc<Shape>)>,
     prepared: HashMap<(TableId, Op), Vec<Prepared>>,
+    constraints: HashMap<TableId, (Arc<Table>, Arc<Constraints>)>,
+    /// By table and place of the constraint: no more than the catalogue has.
+    questions: HashMap<(TableId, usize), Questions>,
     count: usize,
     marker: Option<Statement>,
     position: Option<Statement>,
@@ -92,6 +97,44 @@ impl Statements {
     /// The statement that finds what is in progress.
     pub(crate) async fn in_progress(&mut self, client: &Client) -> Result<Statement> {
         constant(&mut self.in_progress, client, IN_PROGRESS_SQL, &[]).await
+    }
+
+    /// What keeps rows of the table apart.
+    pub(crate) async fn constraints(&mut self, client: &Client, table: &Arc<Table>) -> Result<Arc<Constraints>> {
+        if let Some((read, constraints)) = self.constraints.get(&table.id)
+            && same(read, table)
+        {
+            return Ok(Arc::clone(constraints));
+        }
+        self.questions.retain(|(id, _), _| *id != table.id);
+        let constraints = Arc::new(Constraints::read(client, table).await?);
+        self.constraints
+            .insert(table.id, (Arc::clone(table), Arc::clone(&constraints)));
+        Ok(constraints)
+    }
+
+    /// The statements that ask about the constraint at that place.
+    pub(crate) async fn questions(
+        &mut self,
+        client: &Client,
+        table: &Arc<Table>,
+        constraints: &Constraints,
+        at: usize,
+    ) -> Result<Questions> {
+        if let Some(known) = self.questions.get(&(table.id, at)) {
+            return Ok(known.clone());
+        }
+        let constraint = &constraints.all[at];
+        let types = vec![Type::TEXT_ARRAY; render::sent(table, constraint).len()];
+        let doing = Error::doing("prepare a question about rows that exclude each other");
+        let standing = render::standing(table, constraints, constraint);
+        let apart = render::apart(table, constraints, constraint);
+        let questions = Questions {
+            standing: client.prepare_typed(&standing, &types).await.map_err(doing)?,
+            apart: client.prepare_typed(&apart, &types).await.map_err(doing)?,
+        };
+        self.questions.insert((table.id, at), questions.clone());
+        Ok(questions)
     }
 
     /// How the table's key is compared.

@@ -84,3 +84,30 @@ CREATE TABLE IF NOT EXISTS synapse.conflict_log (
     verdict      text        NOT NULL,
     resolved_at  timestamptz NOT NULL DEFAULT clock_timestamp()
 );
+
+-- Rows that lost against rows that exclude them through a unique index or an exclusion constraint: they are in their table
+-- on no node, and come back when what stands in their way goes. The applier of each node writes its own. row_id is the
+-- hash of the key; the image is an object of all writable columns' texts as the server writes them; origin and hlc are
+-- of the row's latest known write; rivals are the keys of the rows in the way, for people.
+CREATE TABLE IF NOT EXISTS synapse.displaced (
+    table_schema text        NOT NULL,
+    table_name   text        NOT NULL,
+    row_id       bytea       NOT NULL,
+    key          jsonb       NOT NULL,
+    image        jsonb       NOT NULL,
+    origin       text        NOT NULL,
+    hlc          bigint      NOT NULL,
+    rivals       jsonb       NOT NULL,
+    displaced_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    PRIMARY KEY (table_schema, table_name, row_id)
+);
+
+-- Rows that stand and exclude a displaced one, with their latest known write as of when that was last looked at.
+CREATE TABLE IF NOT EXISTS synapse.rivals (
+    table_schema text   NOT NULL,
+    table_name   text   NOT NULL,
+    row_id       bytea  NOT NULL,
+    origin       text   NOT NULL,
+    hlc          bigint NOT NULL,
+    PRIMARY KEY (table_schema, table_name, row_id)
+);

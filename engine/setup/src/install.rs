@@ -103,6 +103,8 @@ struct Standing {
     ours: bool,
     /// The tables of conflicts: a database that an earlier version was installed in lacks them.
     conflicts: bool,
+    /// The tables of rows that exclude each other, which came later still.
+    displaced: bool,
     event_trigger: bool,
     publication: bool,
 }
@@ -118,6 +120,7 @@ impl Standing {
                         EXISTS (SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
                                  WHERE n.nspname = 'synapse' AND c.relname = 'identities'), \
                         to_regclass('synapse.conflict_log') IS NOT NULL AND to_regclass('synapse.policies') IS NOT NULL, \
+                        to_regclass('synapse.displaced') IS NOT NULL AND to_regclass('synapse.rivals') IS NOT NULL, \
                         EXISTS (SELECT FROM pg_event_trigger WHERE evtname = 'synapse'), \
                         EXISTS (SELECT FROM pg_publication WHERE pubname = 'synapse' AND puballtables)",
                 &[],
@@ -132,8 +135,9 @@ impl Standing {
             foreign: row.get::<_, bool>(3) && !ours,
             ours,
             conflicts: row.get(5),
-            event_trigger: row.get(6),
-            publication: row.get(7),
+            displaced: row.get(6),
+            event_trigger: row.get(7),
+            publication: row.get(8),
         })
     }
 
@@ -163,6 +167,10 @@ impl Standing {
             (
                 self.conflicts || !self.ours,
                 "tables synapse.conflict_log and synapse.policies",
+            ),
+            (
+                self.displaced || !self.ours,
+                "tables synapse.displaced and synapse.rivals",
             ),
             (self.event_trigger, "event trigger synapse"),
             (self.publication, "publication synapse"),

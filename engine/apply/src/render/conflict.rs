@@ -4,7 +4,7 @@ use synapse_engine_identity::ColumnId;
 use synapse_engine_plan::Table;
 
 use crate::conflicts::IMAGE_BYTES_MAX;
-use crate::name::{quoted, relation};
+use crate::name::{literal, quoted, relation};
 
 /// Columns that are sent beside the key: table, kind, policy, verdict, remote image, and two stamps.
 pub(super) const COLUMNS: usize = 5 + 2 * STAMP_COLUMNS;
@@ -61,9 +61,4 @@ fn stamp(sent: &impl Fn(usize) -> String, first: usize) -> String {
 fn array(elements: impl Iterator<Item = String>) -> String {
     let elements: Vec<String> = elements.collect();
     format!("ARRAY[{}]::text[]", elements.join(", "))
-}
-
-/// A name as a string.
-fn literal(name: &str) -> String {
-    format!("'{}'", name.replace('\'', "''"))
 }

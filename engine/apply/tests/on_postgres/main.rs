@@ -10,7 +10,11 @@ mod conflicts;
 #[cfg(test)]
 mod copies;
 #[cfg(test)]
+mod displaced;
+#[cfg(test)]
 mod exact;
+#[cfg(test)]
+mod excluders;
 #[cfg(test)]
 mod guard;
 #[cfg(test)]

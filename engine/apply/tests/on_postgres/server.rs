@@ -30,8 +30,25 @@ max_wal_size = '1GB'
 impl Server {
     /// Makes and starts a server; `SYNAPSE_PG_BIN` names other binaries than those of PostgreSQL 15.
     pub(crate) async fn start() -> Server {
-        let bin = std::env::var("SYNAPSE_PG_BIN").unwrap_or_else(|_| "/usr/lib/postgresql/15/bin".to_owned());
-        let bin = PathBuf::from(bin);
+        Server::start_of(default_bin()).await
+    }
+
+    /// The same, and one of PostgreSQL 18 when it is named by `SYNAPSE_PG18_BIN` or lies in `.servers/18`.
+    pub(crate) async fn each() -> Vec<Server> {
+        let mut servers = vec![Server::start().await];
+        let eighteen = std::env::var_os("SYNAPSE_PG18_BIN").map_or_else(
+            || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../.servers/18/bin"),
+            PathBuf::from,
+        );
+        if let Ok(bin) = eighteen.canonicalize()
+            && bin != default_bin()
+        {
+            servers.push(Server::start_of(bin).await);
+        }
+        servers
+    }
+
+    async fn start_of(bin: PathBuf) -> Server {
         let directory = tempfile::Builder::new().prefix("sa").tempdir_in("/tmp").unwrap();
         let data = directory.path().join("d");
         let owner = owner();
@@ -107,10 +124,16 @@ impl Drop for Server {
     }
 }
 
+fn default_bin() -> PathBuf {
+    let bin = std::env::var("SYNAPSE_PG_BIN").unwrap_or_else(|_| "/usr/lib/postgresql/15/bin".to_owned());
+    PathBuf::from(bin)
+}
+
 fn command(program: &Path, directory: &Path, owner: Option<(u32, u32)>) -> Command {
     let mut command = Command::new(program);
     command
         .current_dir(directory)
+        .env("LD_LIBRARY_PATH", program.with_file_name("../lib"))
         .stdin(Stdio::null())
         .stdout(Stdio::null());
     if let Some((uid, gid)) = owner {

@@ -165,15 +165,32 @@ async fn a_role_without_rights_is_told_what_to_run_and_can_go_on_then() {
             )
             .await
             .unwrap();
-        // As an earlier version left it.
-        admin.batch_execute("DROP TABLE synapse.conflict_log").await.unwrap();
-        let error = install(&mut client, &wanted()).await.unwrap_err();
-        assert!(
-            matches!(&error, Error::NeedsSuperuser { missing, .. } if missing.contains("synapse.conflict_log")),
-            "{error}"
-        );
-        admin.batch_execute(&script).await.unwrap();
-        install(&mut client, &wanted()).await.unwrap();
+        // As earlier versions left it.
+        for table in ["synapse.conflict_log", "synapse.displaced", "synapse.rivals"] {
+            admin.batch_execute(&format!("DROP TABLE {table}")).await.unwrap();
+            let error = install(&mut client, &wanted()).await.unwrap_err();
+            assert!(
+                matches!(&error, Error::NeedsSuperuser { missing, .. } if missing.contains(table)),
+                "{error}"
+            );
+            admin.batch_execute(&script).await.unwrap();
+            install(&mut client, &wanted()).await.unwrap();
+        }
+        client
+            .batch_execute(
+                "INSERT INTO synapse.displaced (table_schema, table_name, row_id, key, image, origin, hlc, rivals) \
+                 VALUES ('public', 't', '\\x00', '{}', '{}', 'n2:1', 1, '[]'); \
+                 INSERT INTO synapse.rivals VALUES ('public', 't', '\\x01', 'n1:1', 2); \
+                 DELETE FROM synapse.rivals",
+            )
+            .await
+            .unwrap();
+        // Capture is to see which rows somebody deletes from it.
+        let published = "SELECT count(*) FROM pg_publication_tables p JOIN pg_class c \
+             ON c.oid = format('%I.%I', p.schemaname, p.tablename)::regclass \
+             WHERE p.pubname = 'synapse' AND p.schemaname = 'synapse' AND p.tablename = 'displaced' \
+             AND c.relreplident = 'd' AND EXISTS (SELECT FROM pg_index i WHERE i.indrelid = c.oid AND i.indisprimary)";
+        assert_eq!(value::<i64>(&admin, published).await, 1);
     }
 }
 

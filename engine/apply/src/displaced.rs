@@ -1,0 +1,325 @@
+//! Rows that lost against rows that exclude them, and those that they lost against: `synapse.displaced`, `synapse.rivals`.
+
+use std::sync::Arc;
+
+use postgres_types::{ToSql, Type};
+use synapse_engine_identity::{ColumnId, Hlc, KeyHash, Origin};
+use synapse_engine_plan::Table;
+use tokio_postgres::{Client, Row};
+
+use crate::array::TextArray;
+use crate::error::{Error, Result};
+use crate::render::{DisplacedSql, displaced, put_displaced};
+use crate::rows::cut;
+use crate::texts::{Raw, Texts};
+use crate::transaction::Transaction;
+
+/// A row that is in its table nowhere, and is kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Displaced {
+    /// Which row of the table.
+    pub row: KeyHash,
+    /// The text of its key, in the order of `Table::key`.
+    pub key: Texts,
+    /// Its values as the server writes them, `None` for NULL, by column. A column that came to the table later is left out
+    /// of what is read.
+    pub image: Vec<(ColumnId, Option<Vec<u8>>)>,
+    /// Whose the row's latest known write is.
+    pub origin: Origin,
+    /// The time of that write.
+    pub hlc: Hlc,
+    /// The keys of the rows that stand in its way, as JSON, for people.
+    pub rivals: String,
+}
+
+/// A row that stands and excludes a displaced one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rival {
+    /// Which row of the table.
+    pub row: KeyHash,
+    /// Whose its latest known write was when that was last looked at.
+    pub origin: Origin,
+    /// The time of that write.
+    pub hlc: Hlc,
+}
+
+/// Which rows of a table are read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Which<'a> {
+    /// All that are kept.
+    All,
+    /// These, as far as they are kept.
+    Rows(&'a [KeyHash]),
+}
+
+/// A row by the names of its table: numbers of tables are of one process only.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct NamedRow {
+    /// Schema, unquoted.
+    pub schema: String,
+    /// Name, unquoted.
+    pub table: String,
+    /// Which row of the table.
+    pub row: KeyHash,
+}
+
+/// All rows that are displaced or exclude one that is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Apart {
+    /// Rows of `synapse.displaced`, in order.
+    pub displaced: Vec<NamedRow>,
+    /// Rows of `synapse.rivals`, in order.
+    pub rivals: Vec<NamedRow>,
+}
+
+const RIVALS_SQL: &str = "SELECT row_id, origin, hlc FROM synapse.rivals \
+    WHERE table_schema = $1 AND table_name = $2 AND ($3 OR row_id = ANY ($4)) ORDER BY row_id FOR UPDATE";
+const PUT_RIVALS_SQL: &str = "INSERT INTO synapse.rivals AS r (table_schema, table_name, row_id, origin, hlc) \
+    SELECT $1, $2, u.row_id, u.origin, u.hlc::bigint FROM unnest($3, $4, $5) AS u(row_id, origin, hlc) \
+    ON CONFLICT (table_schema, table_name, row_id) DO UPDATE SET origin = excluded.origin, hlc = excluded.hlc";
+
+/// Reads which rows are displaced or exclude one that is, of all tables.
+///
+/// # Errors
+/// [`Error::Unreadable`], or what the server says.
+pub async fn read_apart(client: &Client) -> Result<Apart> {
+    let doing = || Error::doing("read which rows are displaced");
+    let sql = "SELECT true, table_schema, table_name, row_id FROM synapse.displaced UNION ALL \
+               SELECT false, table_schema, table_name, row_id FROM synapse.rivals";
+    let mut apart = Apart::default();
+    for row in client.query_typed(sql, &[]).await.map_err(doing())? {
+        let named = NamedRow {
+            schema: row.try_get(1).map_err(doing())?,
+            table: row.try_get(2).map_err(doing())?,
+            row: key_hash(row.try_get(3).map_err(doing())?)?,
+        };
+        match row.try_get(0).map_err(doing())? {
+            true => apart.displaced.push(named),
+            false => apart.rivals.push(named),
+        }
+    }
+    apart.displaced.sort_unstable();
+    apart.rivals.sort_unstable();
+    Ok(apart)
+}
+
+impl Transaction<'_> {
+    /// Reads displaced rows of a table in the order of their `row_id`, and locks them.
+    ///
+    /// # Errors
+    /// [`Error::Unreadable`], or what the server says.
+    pub async fn displaced(&mut self, table: &Table, which: Which<'_>) -> Result<Vec<Displaced>> {
+        let DisplacedSql { read, columns } = displaced(table);
+        let (all, rows) = wanted(which);
+        let client = self.enter().await?;
+        let parameters: [(&(dyn ToSql + Sync), Type); 4] = [
+            (&table.schema, Type::TEXT),
+            (&table.name, Type::TEXT),
+            (&all, Type::BOOL),
+            (&rows, Type::BYTEA_ARRAY),
+        ];
+        let doing = Error::doing("read displaced rows");
+        let answer = client.query_typed(&read, &parameters).await.map_err(doing)?;
+        let kept = answer.iter().map(|row| kept(table, &columns, row));
+        let kept = kept.collect::<Result<Vec<_>>>()?;
+        self.leave();
+        Ok(kept)
+    }
+
+    /// Keeps displaced rows: a row that is kept is replaced, but for the time since when it is.
+    ///
+    /// # Errors
+    /// What the server says.
+    ///
+    /// # Panics
+    /// When a key has not as many values as the table's.
+    pub async fn put_displaced(&mut self, table: &Table, rows: &[Displaced]) -> Result<()> {
+        let mut groups: Vec<(Vec<ColumnId>, Vec<&Displaced>)> = Vec::new();
+        for row in rows {
+            assert_eq!(row.key.len(), table.key.len(), "a displaced row has the whole key");
+            let columns: Vec<ColumnId> = row.image.iter().map(|(id, _)| *id).collect();
+            match groups.iter_mut().find(|(known, _)| *known == columns) {
+                Some((_, group)) => group.push(row),
+                None => groups.push((columns, vec![row])),
+            }
+        }
+        let client = self.enter().await?;
+        for (columns, group) in groups {
+            let sql = put_displaced(table, &columns);
+            for part in cut(group.iter().map(|row| image_bytes(row))) {
+                put(&client, table, &sql, &group[part]).await?;
+            }
+        }
+        self.leave();
+        Ok(())
+    }
+
+    /// Takes rows out of `synapse.displaced`. Answers how many there were.
+    ///
+    /// # Errors
+    /// What the server says.
+    pub async fn remove_displaced(&mut self, table: &Table, rows: &[KeyHash]) -> Result<u64> {
+        self.remove("synapse.displaced", table, rows).await
+    }
+
+    /// Reads rivals of displaced rows of a table in the order of their `row_id`, and locks what is known of them.
+    ///
+    /// # Errors
+    /// [`Error::Unreadable`], or what the server says.
+    pub async fn rivals(&mut self, table: &Table, which: Which<'_>) -> Result<Vec<Rival>> {
+        let (all, rows) = wanted(which);
+        let client = self.enter().await?;
+        let doing = || Error::doing("read rivals of displaced rows");
+        let parameters: [(&(dyn ToSql + Sync), Type); 4] = [
+            (&table.schema, Type::TEXT),
+            (&table.name, Type::TEXT),
+            (&all, Type::BOOL),
+            (&rows, Type::BYTEA_ARRAY),
+        ];
+        let mut rivals = Vec::new();
+        for row in client.query_typed(RIVALS_SQL, &parameters).await.map_err(doing())? {
+            rivals.push(Rival {
+                row: key_hash(row.try_get(0).map_err(doing())?)?,
+                origin: origin(row.try_get(1).map_err(doing())?)?,
+                hlc: hlc(row.try_get(2).map_err(doing())?)?,
+            });
+        }
+        self.leave();
+        Ok(rivals)
+    }
+
+    /// Notes rivals of displaced rows, or what is known of them now.
+    ///
+    /// # Errors
+    /// What the server says.
+    pub async fn put_rivals(&mut self, table: &Table, rivals: &[Rival]) -> Result<()> {
+        let client = self.enter().await?;
+        let rows: Vec<&[u8]> = rivals.iter().map(|rival| &rival.row.0[..]).collect();
+        let origins: Vec<String> = rivals.iter().map(|rival| rival.origin.to_string()).collect();
+        let times: Vec<String> = rivals.iter().map(|rival| rival.hlc.to_string()).collect();
+        let parameters: [(&(dyn ToSql + Sync), Type); 5] = [
+            (&table.schema, Type::TEXT),
+            (&table.name, Type::TEXT),
+            (&rows, Type::BYTEA_ARRAY),
+            (&origins, Type::TEXT_ARRAY),
+            (&times, Type::TEXT_ARRAY),
+        ];
+        let put = client.execute_typed(PUT_RIVALS_SQL, &parameters).await;
+        put.map_err(Error::doing("note rivals of displaced rows"))?;
+        self.leave();
+        Ok(())
+    }
+
+    /// Takes rows out of `synapse.rivals`. Answers how many there were.
+    ///
+    /// # Errors
+    /// What the server says.
+    pub async fn remove_rivals(&mut self, table: &Table, rows: &[KeyHash]) -> Result<u64> {
+        self.remove("synapse.rivals", table, rows).await
+    }
+
+    async fn remove(&mut self, from: &'static str, table: &Table, rows: &[KeyHash]) -> Result<u64> {
+        let sql = format!("DELETE FROM {from} WHERE table_schema = $1 AND table_name = $2 AND row_id = ANY ($3)");
+        let (_, rows) = wanted(Which::Rows(rows));
+        let client = self.enter().await?;
+        let parameters: [(&(dyn ToSql + Sync), Type); 3] = [
+            (&table.schema, Type::TEXT),
+            (&table.name, Type::TEXT),
+            (&rows, Type::BYTEA_ARRAY),
+        ];
+        let removed = client.execute_typed(&sql, &parameters).await;
+        let removed = removed.map_err(Error::doing("take rows out of those that exclude each other"))?;
+        self.leave();
+        Ok(removed)
+    }
+}
+
+/// One statement: the parameters are the table, the rows' numbers, origins, times and rivals, then a column of texts for each
+/// column of the key and of the image.
+async fn put(client: &Arc<Client>, table: &Table, sql: &str, rows: &[&Displaced]) -> Result<()> {
+    let ids: Vec<&[u8]> = rows.iter().map(|row| &row.row.0[..]).collect();
+    let origins: Vec<String> = rows.iter().map(|row| row.origin.to_string()).collect();
+    let times: Vec<String> = rows.iter().map(|row| row.hlc.to_string()).collect();
+    let rivals: Vec<&str> = rows.iter().map(|row| row.rivals.as_str()).collect();
+    let keys = (0..table.key.len()).map(|at| TextArray(rows.iter().map(|row| row.key[at].as_deref()).collect()));
+    let width = rows.first().map_or(0, |row| row.image.len());
+    let image = (0..width).map(|at| TextArray(rows.iter().map(|row| row.image[at].1.as_deref()).collect()));
+    let texts: Vec<TextArray<'_>> = keys.chain(image).collect();
+    let mut parameters: Vec<(&(dyn ToSql + Sync), Type)> = vec![
+        (&table.schema, Type::TEXT),
+        (&table.name, Type::TEXT),
+        (&ids, Type::BYTEA_ARRAY),
+        (&origins, Type::TEXT_ARRAY),
+        (&times, Type::TEXT_ARRAY),
+        (&rivals, Type::TEXT_ARRAY),
+    ];
+    parameters.extend(
+        texts
+            .iter()
+            .map(|array| (array as &(dyn ToSql + Sync), Type::TEXT_ARRAY)),
+    );
+    let put = client.execute_typed(sql, &parameters).await;
+    put.map(|_| ()).map_err(Error::doing("keep displaced rows"))
+}
+
+/// A row of the answer: number, origin, time, rivals, which columns are kept, then the key and the columns.
+fn kept(table: &Table, columns: &[ColumnId], row: &Row) -> Result<Displaced> {
+    let doing = || Error::doing("read displaced rows");
+    let there: Vec<bool> = row.try_get(4).map_err(doing())?;
+    let text = |at: usize| {
+        row.try_get::<_, Option<Raw>>(at)
+            .map(|text| text.map(|raw| raw.0))
+            .map_err(doing())
+    };
+    let first = 5 + table.key.len();
+    let key = (5..first).map(text).collect::<Result<Texts>>()?;
+    let mut image = Vec::with_capacity(columns.len());
+    for (at, (id, there)) in columns.iter().zip(there).enumerate() {
+        if there {
+            image.push((*id, text(first + at)?));
+        }
+    }
+    Ok(Displaced {
+        row: key_hash(row.try_get(0).map_err(doing())?)?,
+        origin: origin(row.try_get(1).map_err(doing())?)?,
+        hlc: hlc(row.try_get(2).map_err(doing())?)?,
+        rivals: row.try_get(3).map_err(doing())?,
+        key,
+        image,
+    })
+}
+
+fn wanted(which: Which<'_>) -> (bool, Vec<&[u8]>) {
+    match which {
+        Which::All => (true, Vec::new()),
+        Which::Rows(rows) => (false, rows.iter().map(|row| &row.0[..]).collect()),
+    }
+}
+
+fn image_bytes(row: &Displaced) -> usize {
+    row.image
+        .iter()
+        .map(|(_, text)| text.as_ref().map_or(0, Vec::len) + 8)
+        .sum()
+}
+
+/// A row as `row_id` tells it.
+pub(crate) fn key_hash(row_id: &[u8]) -> Result<KeyHash> {
+    let unreadable = || Error::Unreadable {
+        why: format!("row_id has {} bytes, not 16", row_id.len()),
+    };
+    row_id.try_into().map(KeyHash).map_err(|_| unreadable())
+}
+
+fn origin(text: &str) -> Result<Origin> {
+    text.parse().map_err(|error| Error::Unreadable {
+        why: format!("{error}"),
+    })
+}
+
+fn hlc(micros: i64) -> Result<Hlc> {
+    let unreadable = |_| Error::Unreadable {
+        why: format!("hlc is {micros}"),
+    };
+    u64::try_from(micros).map(Hlc).map_err(unreadable)
+}
