@@ -4,6 +4,7 @@
 #[path = "../cluster/mod.rs"]
 mod cluster;
 mod conflicts;
+mod exclusion;
 mod policies;
 mod repair;
 mod setup;

@@ -150,6 +150,13 @@ impl Constraints {
         self.all.iter().any(|constraint| constraint.deferrable)
     }
 
+    /// Whether a value of `column` may matter to one of them.
+    #[must_use]
+    pub fn matters(&self, column: ColumnId) -> bool {
+        let by = |constraint: &Constraint| constraint.columns().is_none_or(|columns| columns.contains(&column));
+        self.all.iter().any(by)
+    }
+
     /// All of them, by name.
     pub fn iter(&self) -> impl Iterator<Item = &Constraint> {
         self.all.iter()

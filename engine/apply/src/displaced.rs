@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use postgres_types::{ToSql, Type};
+use serde_json::Value;
 use synapse_engine_identity::{ColumnId, Hlc, KeyHash, Origin};
 use synapse_engine_plan::Table;
 use tokio_postgres::{Client, Row};
@@ -28,16 +29,20 @@ pub struct Displaced {
     pub origin: Origin,
     /// The time of that write.
     pub hlc: Hlc,
-    /// The keys of the rows that stand in its way, as JSON, for people.
-    pub rivals: String,
+    /// The text of the keys of the rows that stand in its way, the latest first: for people. Not read back.
+    pub rivals: Vec<Texts>,
 }
 
 /// A row that stands and excludes a displaced one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rival {
-    /// Which row of the table.
+    /// The displaced row.
     pub row: KeyHash,
-    /// Whose its latest known write was when that was last looked at.
+    /// The row in its way.
+    pub rival: KeyHash,
+    /// The text of that one's key, in the order of `Table::key`.
+    pub key: Texts,
+    /// Whose the latest known write of the row in the way was when that was last looked at.
     pub origin: Origin,
     /// The time of that write.
     pub hlc: Hlc,
@@ -68,15 +73,20 @@ pub struct NamedRow {
 pub struct Apart {
     /// Rows of `synapse.displaced`, in order.
     pub displaced: Vec<NamedRow>,
-    /// Rows of `synapse.rivals`, in order.
-    pub rivals: Vec<NamedRow>,
+    /// Rows of `synapse.rivals`, in order: the displaced row, and the one in its way.
+    pub rivals: Vec<(NamedRow, KeyHash)>,
 }
 
-const RIVALS_SQL: &str = "SELECT row_id, origin, hlc FROM synapse.rivals \
-    WHERE table_schema = $1 AND table_name = $2 AND ($3 OR row_id = ANY ($4)) ORDER BY row_id FOR UPDATE";
-const PUT_RIVALS_SQL: &str = "INSERT INTO synapse.rivals AS r (table_schema, table_name, row_id, origin, hlc) \
-    SELECT $1, $2, u.row_id, u.origin, u.hlc::bigint FROM unnest($3, $4, $5) AS u(row_id, origin, hlc) \
-    ON CONFLICT (table_schema, table_name, row_id) DO UPDATE SET origin = excluded.origin, hlc = excluded.hlc";
+const RIVALS_SQL: &str = "SELECT row_id, rival_id, origin, hlc, ARRAY(SELECT jsonb_array_elements_text(key)) \
+    FROM synapse.rivals \
+    WHERE table_schema = $1 AND table_name = $2 AND (row_id = ANY ($3) OR rival_id = ANY ($3)) \
+    ORDER BY row_id, rival_id FOR UPDATE";
+const PUT_RIVALS_SQL: &str = "INSERT INTO synapse.rivals (table_schema, table_name, row_id, rival_id, key, origin, hlc) \
+    SELECT $1, $2, u.row_id, u.rival_id, u.key::jsonb, u.origin, u.hlc::bigint \
+    FROM unnest($3, $4, $5, $6, $7) AS u(row_id, rival_id, key, origin, hlc) \
+    ON CONFLICT (table_schema, table_name, row_id, rival_id) DO UPDATE SET origin = excluded.origin, hlc = excluded.hlc";
+const REMOVE_RIVALS_SQL: &str = "DELETE FROM synapse.rivals AS r USING unnest($3, $4) AS u(row_id, rival_id) \
+    WHERE r.table_schema = $1 AND r.table_name = $2 AND r.row_id = u.row_id AND r.rival_id = u.rival_id";
 
 /// Reads which rows are displaced or exclude one that is, of all tables.
 ///
@@ -84,18 +94,18 @@ const PUT_RIVALS_SQL: &str = "INSERT INTO synapse.rivals AS r (table_schema, tab
 /// [`Error::Unreadable`], or what the server says.
 pub async fn read_apart(client: &Client) -> Result<Apart> {
     let doing = || Error::doing("read which rows are displaced");
-    let sql = "SELECT true, table_schema, table_name, row_id FROM synapse.displaced UNION ALL \
-               SELECT false, table_schema, table_name, row_id FROM synapse.rivals";
+    let sql = "SELECT table_schema, table_name, row_id, NULL::bytea FROM synapse.displaced UNION ALL \
+               SELECT table_schema, table_name, row_id, rival_id FROM synapse.rivals";
     let mut apart = Apart::default();
     for row in client.query_typed(sql, &[]).await.map_err(doing())? {
         let named = NamedRow {
-            schema: row.try_get(1).map_err(doing())?,
-            table: row.try_get(2).map_err(doing())?,
-            row: key_hash(row.try_get(3).map_err(doing())?)?,
+            schema: row.try_get(0).map_err(doing())?,
+            table: row.try_get(1).map_err(doing())?,
+            row: key_hash(row.try_get(2).map_err(doing())?)?,
         };
-        match row.try_get(0).map_err(doing())? {
-            true => apart.displaced.push(named),
-            false => apart.rivals.push(named),
+        match row.try_get::<_, Option<&[u8]>>(3).map_err(doing())? {
+            None => apart.displaced.push(named),
+            Some(rival) => apart.rivals.push((named, key_hash(rival)?)),
         }
     }
     apart.displaced.sort_unstable();
@@ -159,29 +169,42 @@ impl Transaction<'_> {
     /// # Errors
     /// What the server says.
     pub async fn remove_displaced(&mut self, table: &Table, rows: &[KeyHash]) -> Result<u64> {
-        self.remove("synapse.displaced", table, rows).await
+        let sql = "DELETE FROM synapse.displaced WHERE table_schema = $1 AND table_name = $2 AND row_id = ANY ($3)";
+        let (_, rows) = wanted(Which::Rows(rows));
+        let client = self.enter().await?;
+        let parameters: [(&(dyn ToSql + Sync), Type); 3] = [
+            (&table.schema, Type::TEXT),
+            (&table.name, Type::TEXT),
+            (&rows, Type::BYTEA_ARRAY),
+        ];
+        let removed = client.execute_typed(sql, &parameters).await;
+        let removed = removed.map_err(Error::doing("take rows out of the displaced ones"))?;
+        self.leave();
+        Ok(removed)
     }
 
-    /// Reads rivals of displaced rows of a table in the order of their `row_id`, and locks what is known of them.
+    /// Reads who stands in the way of `rows` of a table, and in whose way they stand, and locks what is known of that.
     ///
     /// # Errors
     /// [`Error::Unreadable`], or what the server says.
-    pub async fn rivals(&mut self, table: &Table, which: Which<'_>) -> Result<Vec<Rival>> {
-        let (all, rows) = wanted(which);
+    pub async fn rivals(&mut self, table: &Table, rows: &[KeyHash]) -> Result<Vec<Rival>> {
+        let (_, rows) = wanted(Which::Rows(rows));
         let client = self.enter().await?;
         let doing = || Error::doing("read rivals of displaced rows");
-        let parameters: [(&(dyn ToSql + Sync), Type); 4] = [
+        let parameters: [(&(dyn ToSql + Sync), Type); 3] = [
             (&table.schema, Type::TEXT),
             (&table.name, Type::TEXT),
-            (&all, Type::BOOL),
             (&rows, Type::BYTEA_ARRAY),
         ];
         let mut rivals = Vec::new();
         for row in client.query_typed(RIVALS_SQL, &parameters).await.map_err(doing())? {
+            let key: Vec<String> = row.try_get(4).map_err(doing())?;
             rivals.push(Rival {
                 row: key_hash(row.try_get(0).map_err(doing())?)?,
-                origin: origin(row.try_get(1).map_err(doing())?)?,
-                hlc: hlc(row.try_get(2).map_err(doing())?)?,
+                rival: key_hash(row.try_get(1).map_err(doing())?)?,
+                key: key.into_iter().map(|text| Some(text.into_bytes())).collect(),
+                origin: origin(row.try_get(2).map_err(doing())?)?,
+                hlc: hlc(row.try_get(3).map_err(doing())?)?,
             });
         }
         self.leave();
@@ -195,12 +218,16 @@ impl Transaction<'_> {
     pub async fn put_rivals(&mut self, table: &Table, rivals: &[Rival]) -> Result<()> {
         let client = self.enter().await?;
         let rows: Vec<&[u8]> = rivals.iter().map(|rival| &rival.row.0[..]).collect();
+        let others: Vec<&[u8]> = rivals.iter().map(|rival| &rival.rival.0[..]).collect();
         let origins: Vec<String> = rivals.iter().map(|rival| rival.origin.to_string()).collect();
         let times: Vec<String> = rivals.iter().map(|rival| rival.hlc.to_string()).collect();
-        let parameters: [(&(dyn ToSql + Sync), Type); 5] = [
+        let keys: Vec<String> = rivals.iter().map(|rival| json(&rival.key).to_string()).collect();
+        let parameters: [(&(dyn ToSql + Sync), Type); 7] = [
             (&table.schema, Type::TEXT),
             (&table.name, Type::TEXT),
             (&rows, Type::BYTEA_ARRAY),
+            (&others, Type::BYTEA_ARRAY),
+            (&keys, Type::TEXT_ARRAY),
             (&origins, Type::TEXT_ARRAY),
             (&times, Type::TEXT_ARRAY),
         ];
@@ -210,25 +237,22 @@ impl Transaction<'_> {
         Ok(())
     }
 
-    /// Takes rows out of `synapse.rivals`. Answers how many there were.
+    /// Takes pairs out of `synapse.rivals`, the displaced row first. Answers how many there were.
     ///
     /// # Errors
     /// What the server says.
-    pub async fn remove_rivals(&mut self, table: &Table, rows: &[KeyHash]) -> Result<u64> {
-        self.remove("synapse.rivals", table, rows).await
-    }
-
-    async fn remove(&mut self, from: &'static str, table: &Table, rows: &[KeyHash]) -> Result<u64> {
-        let sql = format!("DELETE FROM {from} WHERE table_schema = $1 AND table_name = $2 AND row_id = ANY ($3)");
-        let (_, rows) = wanted(Which::Rows(rows));
+    pub async fn remove_rivals(&mut self, table: &Table, pairs: &[(KeyHash, KeyHash)]) -> Result<u64> {
+        let rows: Vec<&[u8]> = pairs.iter().map(|(row, _)| &row.0[..]).collect();
+        let others: Vec<&[u8]> = pairs.iter().map(|(_, rival)| &rival.0[..]).collect();
         let client = self.enter().await?;
-        let parameters: [(&(dyn ToSql + Sync), Type); 3] = [
+        let parameters: [(&(dyn ToSql + Sync), Type); 4] = [
             (&table.schema, Type::TEXT),
             (&table.name, Type::TEXT),
             (&rows, Type::BYTEA_ARRAY),
+            (&others, Type::BYTEA_ARRAY),
         ];
-        let removed = client.execute_typed(&sql, &parameters).await;
-        let removed = removed.map_err(Error::doing("take rows out of those that exclude each other"))?;
+        let removed = client.execute_typed(REMOVE_RIVALS_SQL, &parameters).await;
+        let removed = removed.map_err(Error::doing("forget rivals of displaced rows"))?;
         self.leave();
         Ok(removed)
     }
@@ -240,7 +264,14 @@ async fn put(client: &Arc<Client>, table: &Table, sql: &str, rows: &[&Displaced]
     let ids: Vec<&[u8]> = rows.iter().map(|row| &row.row.0[..]).collect();
     let origins: Vec<String> = rows.iter().map(|row| row.origin.to_string()).collect();
     let times: Vec<String> = rows.iter().map(|row| row.hlc.to_string()).collect();
-    let rivals: Vec<&str> = rows.iter().map(|row| row.rivals.as_str()).collect();
+    let rivals = rows.iter().map(|row| {
+        row.rivals
+            .iter()
+            .map(|key| object(table, key))
+            .collect::<Value>()
+            .to_string()
+    });
+    let rivals: Vec<String> = rivals.collect();
     let keys = (0..table.key.len()).map(|at| TextArray(rows.iter().map(|row| row.key[at].as_deref()).collect()));
     let width = rows.first().map_or(0, |row| row.image.len());
     let image = (0..width).map(|at| TextArray(rows.iter().map(|row| row.image[at].1.as_deref()).collect()));
@@ -262,17 +293,17 @@ async fn put(client: &Arc<Client>, table: &Table, sql: &str, rows: &[&Displaced]
     put.map(|_| ()).map_err(Error::doing("keep displaced rows"))
 }
 
-/// A row of the answer: number, origin, time, rivals, which columns are kept, then the key and the columns.
+/// A row of the answer: number, origin, time, which columns are kept, then the key and the columns.
 fn kept(table: &Table, columns: &[ColumnId], row: &Row) -> Result<Displaced> {
     let doing = || Error::doing("read displaced rows");
-    let there: Vec<bool> = row.try_get(4).map_err(doing())?;
+    let there: Vec<bool> = row.try_get(3).map_err(doing())?;
     let text = |at: usize| {
         row.try_get::<_, Option<Raw>>(at)
             .map(|text| text.map(|raw| raw.0))
             .map_err(doing())
     };
-    let first = 5 + table.key.len();
-    let key = (5..first).map(text).collect::<Result<Texts>>()?;
+    let first = 4 + table.key.len();
+    let key = (4..first).map(text).collect::<Result<Texts>>()?;
     let mut image = Vec::with_capacity(columns.len());
     for (at, (id, there)) in columns.iter().zip(there).enumerate() {
         if there {
@@ -283,7 +314,7 @@ fn kept(table: &Table, columns: &[ColumnId], row: &Row) -> Result<Displaced> {
         row: key_hash(row.try_get(0).map_err(doing())?)?,
         origin: origin(row.try_get(1).map_err(doing())?)?,
         hlc: hlc(row.try_get(2).map_err(doing())?)?,
-        rivals: row.try_get(3).map_err(doing())?,
+        rivals: Vec::new(),
         key,
         image,
     })
@@ -322,4 +353,19 @@ fn hlc(micros: i64) -> Result<Hlc> {
         why: format!("hlc is {micros}"),
     };
     u64::try_from(micros).map(Hlc).map_err(unreadable)
+}
+
+/// The texts of a key, for this table alone.
+fn json(key: &Texts) -> Value {
+    key.iter().map(text).collect()
+}
+
+/// A key by its columns' names, for people.
+fn object(table: &Table, key: &Texts) -> Value {
+    let names = table.key.iter().map(|id| table.at(*id).name.clone());
+    names.zip(key.iter().map(text)).collect()
+}
+
+fn text(value: &Option<Vec<u8>>) -> Value {
+    value.as_deref().map(String::from_utf8_lossy).into()
 }

@@ -44,11 +44,11 @@ pub struct Written {
 }
 
 /// Rows of one table that are written alike.
-struct Group<'a> {
-    op: Op,
-    table: Arc<Table>,
-    columns: Vec<ColumnId>,
-    rows: Vec<(RowId, Row<'a>)>,
+pub(crate) struct Group<'a> {
+    pub(crate) op: Op,
+    pub(crate) table: Arc<Table>,
+    pub(crate) columns: Vec<ColumnId>,
+    pub(crate) rows: Vec<(RowId, Row<'a>)>,
 }
 
 /// Rows grouped by what is done to them. Deletes come first, so that unique values are free; inserts last.
@@ -218,7 +218,8 @@ impl<'a> Transaction<'_> {
         Ok(())
     }
 
-    async fn count_chunks(&mut self, group: &Group<'a>, action: &'static str) -> Result<u64> {
+    /// Runs a group's statement; answers how many rows it met.
+    pub(crate) async fn count_chunks(&mut self, group: &Group<'a>, action: &'static str) -> Result<u64> {
         let statement = self.statement(group.op, &group.table, &group.columns).await?;
         let mut written = 0;
         for chunk in chunks(&group.rows) {
@@ -226,6 +227,63 @@ impl<'a> Transaction<'_> {
             written += count(Arc::clone(&self.session.client), statement.clone(), arrays, action).await?;
         }
         Ok(written)
+    }
+}
+
+/// What a locked row is to be.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Wanted<'a> {
+    /// As it is.
+    AsItIs,
+    /// Gone.
+    Gone,
+    /// Alive, with these values; `Unchanged` where it has what it is to have.
+    Alive(Row<'a>),
+}
+
+impl<'a> Wanted<'a> {
+    /// What `exact` says of a row that is `there`, or is not.
+    ///
+    /// # Errors
+    /// The values that are missing to say it.
+    pub fn of(
+        exact: &Exact<'a>,
+        there: bool,
+        values: &Values<'a>,
+        scope: Scope,
+    ) -> std::result::Result<Self, MissingValues> {
+        let table = &exact.table;
+        let (won, others, unknown) = match &exact.write {
+            ExactWrite::Nothing => return Ok(Wanted::AsItIs),
+            ExactWrite::Delete => return Ok(Wanted::Gone),
+            ExactWrite::Live { won, others, unknown } => (won, others, unknown),
+        };
+        let (whole, every) = (!there, !there || exact.every || scope == Scope::EveryAuthor);
+        let mut missing = MissingValues {
+            row: exact.row,
+            authors: Vec::new(),
+            unknown: Vec::new(),
+        };
+        let mut row = vec![Value::Unchanged; table.columns.len()];
+        take(&mut row, &exact.values, won);
+        if every {
+            for (txn, columns) in others {
+                match values.authors.get(&(*txn, exact.row)) {
+                    Some(known) => take(&mut row, known, columns),
+                    None => missing.authors.push((*txn, columns.clone())),
+                }
+            }
+        }
+        if whole && !unknown.is_empty() {
+            match values.filled.get(&exact.row) {
+                Some(known) => take(&mut row, known, unknown),
+                None => missing.unknown.clone_from(unknown),
+            }
+        }
+        if !missing.authors.is_empty() || !missing.unknown.is_empty() {
+            return Err(missing);
+        }
+        Ok(Wanted::Alive(row))
     }
 }
 
@@ -239,50 +297,20 @@ fn sort<'a>(
     groups: &mut Groups<'a>,
 ) -> std::result::Result<(), MissingValues> {
     let table = &exact.table;
-    match &exact.write {
-        ExactWrite::Nothing => Ok(()),
-        ExactWrite::Delete => {
-            if there {
-                groups.put(
-                    Op::DeleteLocked,
-                    table,
-                    table.key.clone(),
-                    exact.row,
-                    exact.values.clone(),
-                );
-            }
-            Ok(())
+    match Wanted::of(exact, there, values, scope)? {
+        Wanted::Gone if there => {
+            groups.put(
+                Op::DeleteLocked,
+                table,
+                table.key.clone(),
+                exact.row,
+                exact.values.clone(),
+            );
         }
-        ExactWrite::Live { won, others, unknown } => {
-            let (whole, every) = (!there, !there || exact.every || scope == Scope::EveryAuthor);
-            let mut missing = MissingValues {
-                row: exact.row,
-                authors: Vec::new(),
-                unknown: Vec::new(),
-            };
-            let mut row = vec![Value::Unchanged; table.columns.len()];
-            take(&mut row, &exact.values, won);
-            if every {
-                for (txn, columns) in others {
-                    match values.authors.get(&(*txn, exact.row)) {
-                        Some(known) => take(&mut row, known, columns),
-                        None => missing.authors.push((*txn, columns.clone())),
-                    }
-                }
-            }
-            if whole && !unknown.is_empty() {
-                match values.filled.get(&exact.row) {
-                    Some(known) => take(&mut row, known, unknown),
-                    None => missing.unknown.clone_from(unknown),
-                }
-            }
-            if !missing.authors.is_empty() || !missing.unknown.is_empty() {
-                return Err(missing);
-            }
-            put_live(exact, there, row, groups);
-            Ok(())
-        }
+        Wanted::AsItIs | Wanted::Gone => {}
+        Wanted::Alive(row) => put_live(exact, there, row, groups),
     }
+    Ok(())
 }
 
 fn put_live<'a>(exact: &Exact<'a>, there: bool, mut row: Row<'a>, groups: &mut Groups<'a>) {

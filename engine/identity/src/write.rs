@@ -28,6 +28,13 @@ impl KeyHash {
         hash.copy_from_slice(&hasher.finalize().as_bytes()[..16]);
         KeyHash(hash)
     }
+
+    /// Reads 32 hexadecimal digits.
+    #[must_use]
+    pub fn from_hex(digits: &str) -> Option<Self> {
+        let number = u128::from_str_radix(digits, 16).ok().filter(|_| digits.len() == 32)?;
+        Some(KeyHash(number.to_be_bytes()))
+    }
 }
 
 impl fmt::Debug for KeyHash {

@@ -1,6 +1,7 @@
 //! One transaction of the applier: planned, executed, taken through the exact path, committed.
 
 mod exact;
+mod exclusion;
 mod failure;
 mod log;
 mod made;
@@ -9,10 +10,10 @@ mod values;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use synapse_engine_apply::{Begin, Scope, Session, Transaction};
+use synapse_engine_apply::{Begin, Scope, Session, Transaction, Which};
 use synapse_engine_change::{Block, Change, Part};
-use synapse_engine_identity::{Epoch, Origin, RowId, Stamp};
-use synapse_engine_plan::{Batch, Builder, Mapping, Path, Row, Table, Tables, rows_of};
+use synapse_engine_identity::{Epoch, Origin, RowId, Stamp, TxnId};
+use synapse_engine_plan::{Batch, Builder, Mapping, Path, Row, Step, Table, Tables, rows_of};
 use synapse_engine_replication::{Decided, Marker, MarkerKind, Recheck};
 use synapse_wal_types::{Lsn, PgTimestamp, Xid};
 
@@ -23,6 +24,7 @@ use crate::feed::Next;
 use crate::lane::Applier;
 use crate::shared::{UNPOISONED, lock};
 use exact::{Exactly, Round};
+use exclusion::Found;
 use log::{KeylessMissing, Log};
 
 /// What one transaction of the applier carries.
@@ -56,6 +58,8 @@ struct Carry<'t> {
     scope: Scope,
     /// Conflicts that the same transaction of ours has logged before.
     logged: u64,
+    /// Tables that a local transaction emptied, and whose displaced rows are looked at again.
+    emptied: Vec<Arc<Table>>,
 }
 
 impl<'t> Carry<'t> {
@@ -64,8 +68,18 @@ impl<'t> Carry<'t> {
             txns,
             scope: Scope::Won,
             logged: 0,
+            emptied: Vec::new(),
         }
     }
+}
+
+/// What a re-check looks at.
+struct Suspects<'a> {
+    rows: HashMap<RowId, (Arc<Table>, Row<'a>)>,
+    /// Tables that this node emptied itself.
+    emptied: Vec<Arc<Table>>,
+    /// The last transaction, if any was found.
+    last: Option<(Stamp, PgTimestamp)>,
 }
 
 /// What was carried out, to be counted when it is committed.
@@ -203,8 +217,21 @@ impl Applier {
         transaction: &mut Transaction<'_>,
         batch: &Batch<'a>,
         span: (Origin, Lsn, Lsn),
-        Carry { txns, scope, logged }: Carry<'_>,
+        Carry {
+            txns,
+            scope,
+            logged,
+            mut emptied,
+        }: Carry<'_>,
     ) -> Result<Done, Failure> {
+        let truncated = batch.steps.iter().filter_map(|step| {
+            let Step::Truncate { tables, .. } = step else {
+                return None;
+            };
+            Some(tables.iter().map(|t| Arc::clone(&t.table)))
+        });
+        emptied.extend(truncated.flatten());
+        emptied.retain(|table| lock(&self.kernel).contended(table.id));
         let survivors = values::survivors(&self.shared, &self.kernel, batch).await?;
         let survivors = survivors
             .as_ref()
@@ -236,11 +263,17 @@ impl Applier {
             batch,
             span,
             scope,
-            dropped,
+            dropped: &dropped,
             txns,
         };
-        let rows = Exactly::of(batch.contested.clone(), executed.dropouts, self.next_barrier);
-        self.exactly(transaction, &round, rows, &mut log).await?;
+        let mut contested = batch.contested.clone();
+        let mut found = Found::default();
+        for table in emptied {
+            let displaced = transaction.displaced(&table, Which::All).await?;
+            contested.extend(found.emptied(batch, &table, displaced));
+        }
+        let rows = Exactly::of(contested, executed.dropouts, self.next_barrier);
+        self.exactly(transaction, &round, found, rows, &mut log).await?;
         Ok(Done {
             changes: batch.changes as u64,
             skipped: log.lost(),
@@ -320,9 +353,16 @@ impl Applier {
         let Recheck {
             origin, first, last, ..
         } = recheck;
+        if origin == self.shared.me {
+            values::journalled(&self.shared, TxnId { origin, lsn: last }).await?;
+        }
         let blocks = values::blocks(&self.shared, origin, first, last).await?;
-        let (rows, last_stamp) = self.suspects(&recheck, &blocks);
-        let Some((stamp, commit_ts)) = last_stamp.filter(|_| !rows.is_empty()) else {
+        let Suspects {
+            rows,
+            emptied,
+            last: stamp,
+        } = self.suspects(&recheck, &blocks);
+        let Some((stamp, commit_ts)) = stamp.filter(|_| !rows.is_empty() || !emptied.is_empty()) else {
             lock(&self.kernel).recheck_done(&recheck);
             return Ok(());
         };
@@ -334,7 +374,12 @@ impl Applier {
             contested,
             ..Batch::default()
         };
-        let mut session = self.take_session(origin)?;
+        // This node's own transactions are applied in no session: any of ours does.
+        let through = match origin == self.shared.me {
+            true => self.sessions.keys().next().copied().unwrap_or(origin),
+            false => origin,
+        };
+        let mut session = self.take_session(through)?;
         let decided = self.begin_recheck(&recheck, &batch.contested);
         let Decided {
             at: decided_at,
@@ -359,9 +404,9 @@ impl Applier {
             our_roidents: self.roidents.clone(),
         };
         let done = self
-            .recheck_rows(&mut session, begin, &batch, (origin, first, last))
+            .recheck_rows(&mut session, begin, &batch, (origin, first, last), emptied)
             .await;
-        self.sessions.insert(origin, session);
+        self.sessions.insert(through, session);
         if done.is_err() {
             lock(&self.kernel).given_up();
         }
@@ -383,11 +428,13 @@ impl Applier {
         begin: Begin,
         batch: &Batch<'_>,
         span: (Origin, Lsn, Lsn),
+        emptied: Vec<Arc<Table>>,
     ) -> Result<(), Failure> {
         let marker = begin.marker.kind;
         let mut transaction = session.begin(begin).await?;
         let carry = Carry {
             scope: Scope::EveryAuthor,
+            emptied,
             ..Carry::of(&[])
         };
         self.carry_out(&mut transaction, batch, span, carry).await?;
@@ -400,15 +447,10 @@ impl Applier {
     }
 
     /// Rows of the batch that a local transaction between its verdicts and its marker wrote.
-    #[expect(clippy::type_complexity, reason = "the rows of a batch, as `Batch` has them")]
-    fn suspects<'a>(
-        &self,
-        recheck: &Recheck,
-        blocks: &'a [Arc<Block>],
-    ) -> (HashMap<RowId, (Arc<Table>, Row<'a>)>, Option<(Stamp, PgTimestamp)>) {
+    fn suspects<'a>(&self, recheck: &Recheck, blocks: &'a [Arc<Block>]) -> Suspects<'a> {
         let directory = self.shared.directory();
         let mut kernel = lock(&self.kernel);
-        let (mut rows, mut last) = (HashMap::new(), None);
+        let (mut rows, mut emptied, mut last) = (HashMap::new(), Vec::new(), None);
         for block in blocks {
             for (at, txn) in block.transactions.iter().enumerate() {
                 if txn.lsn < recheck.first || txn.lsn > recheck.last {
@@ -426,7 +468,12 @@ impl Applier {
                         Change::Insert { new, .. } => [None, Some(new)],
                         Change::Update { old, new, .. } => [old.map(synapse_engine_change::Old::tuple), Some(new)],
                         Change::Delete { old, .. } => [Some(old.tuple()), None],
-                        Change::Truncate { .. } => [None, None],
+                        Change::Truncate { .. } => {
+                            if recheck.origin == self.shared.me {
+                                emptied.push(table);
+                            }
+                            continue;
+                        }
                     };
                     for row in rows_of(&mapping, &change).into_iter().flatten() {
                         let tuple = tuples
@@ -442,7 +489,7 @@ impl Applier {
                 }
             }
         }
-        (rows, last)
+        Suspects { rows, emptied, last }
     }
 
     /// The session of an origin, for one transaction: it is put back after it.

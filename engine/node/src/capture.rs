@@ -1,5 +1,6 @@
 //! capture -> stamp -> journal: this node's own stream, in its order.
 
+mod contention;
 mod large;
 mod local;
 mod out;
@@ -16,7 +17,7 @@ use synapse_engine_change::{ChangeSet, Relation, Transaction};
 use synapse_engine_identity::Stamp;
 use synapse_engine_journal::BlockBuilder;
 use synapse_engine_plan::PolicySet;
-use synapse_engine_replication::{Message, PREFIX, Stamped};
+use synapse_engine_replication::{Contention, Message, PREFIX, Stamped};
 use synapse_wal_client::{Event, StreamReader};
 use synapse_wal_pgoutput::{Assembler, Change, Committed, First, Step};
 use synapse_wal_types::{Lsn, Xid};
@@ -24,6 +25,7 @@ use synapse_wal_types::{Lsn, Xid};
 use crate::error::Error;
 use crate::policies;
 use crate::shared::{ASKED, NodeKernel, Shared, lock};
+use contention::Contentions;
 use local::note;
 use pace::{LastRead, Pace};
 use relations::Relations;
@@ -40,6 +42,7 @@ pub(crate) struct Capture {
     /// The committed transaction that is being read.
     open: ChangeSet,
     streams: Streams,
+    contentions: Contentions,
     builder: BlockBuilder,
     /// Stamps of transactions that the journal holds beyond the last progress: they are read again.
     known: VecDeque<Stamp>,
@@ -68,6 +71,7 @@ impl Capture {
             relations: Relations::new(Arc::clone(&shared), sql),
             builder: BlockBuilder::new(shared.me),
             streams: Streams::new(Arc::clone(&shared)),
+            contentions: Contentions::default(),
             open: ChangeSet::new(),
             deferred: Vec::new(),
             durable_first: false,
@@ -128,6 +132,7 @@ impl Capture {
             }
             Step::Begin(begin) => {
                 self.open = ChangeSet::new();
+                self.contentions.abort(Streams::COMMITTED, Streams::COMMITTED);
                 self.ours = false;
                 self.pace = Pace::of(pace::age(begin.commit_ts), &self.last_read, Instant::now());
                 Ok(())
@@ -147,12 +152,17 @@ impl Capture {
                 Ok(())
             }
             // Their origin's log has them.
-            Step::Change(_) if self.ours => {
+            Step::Change(change) if self.ours => {
                 self.pace = Pace::Rest;
+                self.contend(Streams::COMMITTED, 0, &change);
                 Ok(())
             }
-            Step::ChunkChange { xid, .. } if self.streams.is_ours(xid.0) => Ok(()),
+            Step::ChunkChange { xid, subxid, change } if self.streams.is_ours(xid.0) => {
+                self.contend(xid.0, subxid.0, &change);
+                Ok(())
+            }
             Step::Change(change) => {
+                self.contend(Streams::COMMITTED, 0, &change);
                 self.relations.push(&mut self.open, &change, 0).await?;
                 if self.open.bytes() > IN_MEMORY_MAX {
                     self.streams.spill(Streams::COMMITTED, &mut self.open)?;
@@ -160,6 +170,7 @@ impl Capture {
                 Ok(())
             }
             Step::ChunkChange { xid, subxid, change } => {
+                self.contend(xid.0, subxid.0, &change);
                 let set = self.streams.open(xid.0);
                 self.relations.push(set, &change, subxid.0).await?;
                 self.streams.spill_if_large(xid.0)
@@ -168,7 +179,10 @@ impl Capture {
                 self.pace = Pace::Wait;
                 self.streams.spill_if_large(xid.0)
             }
-            Step::StreamAbort { xid, subxid, .. } => self.streams.abort(xid.0, subxid.0),
+            Step::StreamAbort { xid, subxid, .. } => {
+                self.contentions.abort(xid.0, subxid.0);
+                self.streams.abort(xid.0, subxid.0)
+            }
             Step::Commit(committed) => {
                 // A marker or a barrier may be waited for.
                 if self.ours {
@@ -187,6 +201,7 @@ impl Capture {
             Streams::COMMITTED
         };
         let mut stream = self.streams.take(key);
+        let contentions = self.contentions.take(key);
         let mut rest = if committed.streamed {
             std::mem::take(&mut stream.open)
         } else {
@@ -198,7 +213,10 @@ impl Capture {
         if let Some(message) = our_message(&committed.first) {
             stream.remove()?;
             self.settle().await?;
-            return self.take_ours(committed.end_lsn, &message);
+            return self.take_ours(committed.end_lsn, &message, &contentions);
+        }
+        for contention in &contentions {
+            lock(&self.kernel).contention(contention);
         }
         if stream.spool.is_none() {
             stream.drop_aborted(&mut rest)?;
@@ -216,9 +234,9 @@ impl Capture {
     }
 
     /// A transaction of our applier, or a barrier.
-    fn take_ours(&mut self, end: Lsn, message: &Message) -> Result<(), Error> {
+    fn take_ours(&mut self, end: Lsn, message: &Message, contentions: &[Contention]) -> Result<(), Error> {
         match message {
-            Message::Marker(marker) => lock(&self.kernel).marker(end, marker, &[]),
+            Message::Marker(marker) => lock(&self.kernel).marker(end, marker, contentions),
             Message::Barrier(barrier) => {
                 lock(&self.kernel).barrier(end, *barrier);
                 // The applier may hold locks while it waits for this one.
@@ -232,6 +250,13 @@ impl Capture {
         }
         self.shared.stir();
         Ok(())
+    }
+
+    /// Takes note of what a change says of displaced rows.
+    fn contend(&mut self, xid: u32, subxid: u32, change: &Change<'_>) {
+        if let Some(contention) = contention::of_change(change, &self.shared.numbers) {
+            self.contentions.push(xid, subxid, contention);
+        }
     }
 
     fn stamp(&mut self, committed: &Committed) -> (Stamped, bool) {

@@ -20,9 +20,9 @@ use crate::capture::Capture;
 use crate::error::Error;
 use crate::lane::Applier;
 use crate::policies::{self, PolicyRow};
-use crate::shared::{NodeKernel, OwnProgress, Phase, Shared, UNPOISONED};
+use crate::shared::{NodeKernel, OwnProgress, Phase, Shared, UNPOISONED, lock};
 use crate::tables::Directory;
-use crate::{confirm, mend, rebuild, sql};
+use crate::{confirm, displaced, mend, rebuild, sql};
 
 /// Bytes that a register takes in memory, at most: a row and its one write, in a map that has just grown. One of a
 /// million takes 183, as the example `registers` of the journal measures.
@@ -70,7 +70,9 @@ async fn generation(shared: &Arc<Shared>, stop: &CancellationToken) -> Result<()
     let written = Some(progress.clone());
     // It may take long, and links are to be heard meanwhile.
     let policies = policies::read(&client).await?;
+    let apart = synapse_engine_apply::read_apart(&client).await?;
     let kernel = tokio::task::block_in_place(|| remember(shared, progress, frontier.clone(), &policies))?;
+    displaced::learn(shared, &mut lock(&kernel), &apart);
     // A transaction that was being cut into parts when the last generation ended is read, and written, again.
     shared.own_log()?.drop_unfinished()?;
     *shared.progress.lock().expect(UNPOISONED) = OwnProgress {

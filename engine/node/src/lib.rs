@@ -29,6 +29,7 @@ mod confirm;
 mod conflicts;
 mod copy;
 mod detach;
+mod displaced;
 mod error;
 mod feed;
 mod frames;

@@ -38,13 +38,13 @@ pub struct Neighbours<I> {
 pub struct Settled<I> {
     /// Rows that are deleted: they are dead, or displaced, or in the place of others and come in again.
     pub gone: Vec<RowId>,
-    /// Rows that stand and change.
-    pub updated: Vec<(RowId, I)>,
+    /// Rows that stand and change: as they are, and as they are to be.
+    pub updated: Vec<(RowId, I, I)>,
     /// Rows that come in.
     pub inserted: Vec<(RowId, I)>,
     /// Rows that are displaced no more.
     pub back: Vec<RowId>,
-    /// Rows that are displaced, where that is new or has changed; with who stands in their way, the latest first.
+    /// Rows that are displaced, where that or who is in their way is new or has changed; with who stands in their way, the latest first.
     pub displaced: Vec<(RowId, I, LastWrite, Vec<RowId>)>,
     /// Who stands no more in whose way, the displaced row first.
     pub freed: Vec<(RowId, RowId)>,
@@ -188,6 +188,8 @@ impl<I: Clone + PartialEq> Neighbours<I> {
         };
         let new = ways.iter().filter(|(way, last)| self.ways.get(way) != Some(last));
         settled.ways = new.map(|((row, rival), last)| (*row, *rival, *last)).collect();
+        let new = ways.keys().filter(|way| !self.ways.contains_key(way));
+        let others: BTreeSet<RowId> = new.chain(&settled.freed).map(|(row, _)| *row).collect();
         for (row, neighbour) in self.rows {
             settled.contended |= neighbour.displaced.is_some();
             let lost = losers.remove(&row);
@@ -198,7 +200,7 @@ impl<I: Clone + PartialEq> Neighbours<I> {
                 }
                 (Some(image), Some((last, rivals))) => {
                     settled.gone.extend(neighbour.stands.map(|_| row));
-                    if neighbour.displaced.as_ref() != Some(&(image.clone(), last)) {
+                    if neighbour.displaced.as_ref() != Some(&(image.clone(), last)) || others.contains(&row) {
                         settled.displaced.push((row, image, last, rivals));
                     }
                 }
@@ -206,7 +208,7 @@ impl<I: Clone + PartialEq> Neighbours<I> {
                     settled.back.extend(neighbour.displaced.map(|_| row));
                     match neighbour.stands {
                         Some(is) if is == image => {}
-                        Some(_) if !self.taken.contains(&row) => settled.updated.push((row, image)),
+                        Some(is) if !self.taken.contains(&row) => settled.updated.push((row, is, image)),
                         Some(_) => {
                             settled.gone.push(row);
                             settled.inserted.push((row, image));

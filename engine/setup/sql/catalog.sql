@@ -4,7 +4,7 @@ WITH RECURSIVE rel AS (
       FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
      WHERE c.relkind IN ('r', 'p', 'f') AND c.oid >= 16384
        AND (n.nspname NOT IN ('synapse', 'information_schema') AND n.nspname !~ '^pg_'
-            OR n.nspname = 'synapse' AND c.relname = 'policies')
+            OR n.nspname = 'synapse' AND c.relname IN ('policies', 'displaced', 'rivals'))
 ), base(domain, oid, constrained) AS (
     SELECT t.oid, t.oid, false FROM pg_type t WHERE t.typtype <> 'd'
     UNION ALL

@@ -101,13 +101,19 @@ CREATE TABLE IF NOT EXISTS synapse.displaced (
     displaced_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     PRIMARY KEY (table_schema, table_name, row_id)
 );
+-- An application that deletes one gives the row up: the stream has to say which.
+ALTER TABLE synapse.displaced REPLICA IDENTITY FULL;
 
--- Rows that stand and exclude a displaced one, with their latest known write as of when that was last looked at.
+-- Which rows stand in the way of a displaced one: their hashes and the texts of their keys, and their latest known writes as of when that was last
+-- looked at.
 CREATE TABLE IF NOT EXISTS synapse.rivals (
     table_schema text   NOT NULL,
     table_name   text   NOT NULL,
     row_id       bytea  NOT NULL,
+    rival_id     bytea  NOT NULL,
+    key          jsonb  NOT NULL,
     origin       text   NOT NULL,
     hlc          bigint NOT NULL,
-    PRIMARY KEY (table_schema, table_name, row_id)
+    PRIMARY KEY (table_schema, table_name, row_id, rival_id)
 );
+CREATE INDEX IF NOT EXISTS rivals_rival ON synapse.rivals (table_schema, table_name, rival_id);

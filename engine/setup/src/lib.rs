@@ -55,6 +55,10 @@ pub use wanted::{InvalidShare, Share, Wanted};
 pub const SCHEMA: &str = "synapse";
 /// The table of conflict policies in it: the only one of ours that is replicated.
 pub const POLICIES: &str = "policies";
+/// The table of rows that are displaced, in [`SCHEMA`].
+pub const DISPLACED: &str = "displaced";
+/// The table of who stands in their way, in [`SCHEMA`].
+pub const RIVALS: &str = "rivals";
 /// The name of the publication.
 pub const PUBLICATION: &str = "synapse";
 /// The name of the event trigger.

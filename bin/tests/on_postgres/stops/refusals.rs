@@ -116,31 +116,3 @@ async fn a_stopped_link_stops_again_at_the_same_transaction_after_a_restart() {
     cluster.post("n2", "/v1/apply/retry", json!({})).await;
     cluster.equal(&["t", "u"]).await;
 }
-
-#[tokio::test]
-async fn a_value_that_is_unique_elsewhere_stops_the_link() {
-    let cluster = Cluster::start(&MIXED).await;
-    cluster
-        .sql_all("CREATE TABLE t (id int PRIMARY KEY, mail text UNIQUE)")
-        .await;
-    cluster.hold_all().await;
-    cluster.sql("n1", "INSERT INTO t VALUES (1, 'same')").await;
-    cluster.sql("n2", "INSERT INTO t VALUES (2, 'same')").await;
-    cluster.resume_all().await;
-    let peer = until_stopped(&cluster).await;
-    assert!(peer["error"]["message"].as_str().unwrap().contains("mail"), "{peer}");
-    assert_eq!(peer["error"]["key"], json!({"id": "1"}), "{peer}");
-    cluster.sql("n2", "DELETE FROM t WHERE id = 2").await;
-    for node in ["n1", "n2"] {
-        let other = if node == "n1" { "n2" } else { "n1" };
-        cluster
-            .until_peer(node, other, "no longer stopped after a retry", |peer| {
-                peer["state"] != "connecting"
-            })
-            .await;
-        cluster.post(node, "/v1/apply/retry", json!({})).await;
-    }
-    cluster
-        .until_value("n2", "SELECT string_agg(id::text, ',') FROM t", "1")
-        .await;
-}

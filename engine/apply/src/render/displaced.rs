@@ -26,7 +26,7 @@ pub(crate) fn displaced(table: &Table) -> DisplacedSql {
     let image = columns.iter().map(|id| format!(", image ->> {}", name(id)));
     let texts: String = key.chain(image).collect();
     let read = format!(
-        "SELECT row_id, origin, hlc, rivals::text, ARRAY[{}]::bool[]{texts} FROM synapse.displaced \
+        "SELECT row_id, origin, hlc, ARRAY[{}]::bool[]{texts} FROM synapse.displaced \
          WHERE table_schema = $1 AND table_name = $2 AND ($3 OR row_id = ANY ($4)) ORDER BY row_id FOR UPDATE",
         there.join(", ")
     );

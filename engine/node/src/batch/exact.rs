@@ -7,10 +7,11 @@ use std::time::Duration;
 use synapse_engine_apply::{MissingValues, Scope, Texts, Transaction, Values, Written};
 use synapse_engine_change::Value;
 use synapse_engine_identity::{ColumnId, Origin, RowId};
-use synapse_engine_plan::{Batch, Conflict, Exact, Mapping, Tables, writes_of};
+use synapse_engine_plan::{Batch, Conflict, Constrained, Exact, Mapping, Tables, writes_of};
 use synapse_engine_replication::{Action, Event, Kind, Lane};
 use synapse_wal_types::Lsn;
 
+use super::exclusion::{self, Found};
 use super::failure::Failure;
 use super::log::Log;
 use super::{made, values};
@@ -22,12 +23,13 @@ use crate::shared::lock;
 const BARRIER_PATIENCE: Duration = Duration::from_secs(30);
 
 /// What a round of the exact path belongs to.
+#[derive(Clone, Copy)]
 pub(super) struct Round<'b, 'a> {
     pub(super) batch: &'b Batch<'a>,
     pub(super) span: (Origin, Lsn, Lsn),
     pub(super) scope: Scope,
     /// Rows that dropped out of the batch's statements.
-    pub(super) dropped: HashSet<RowId>,
+    pub(super) dropped: &'b HashSet<RowId>,
     /// What the batch is made of; nothing for a re-check.
     pub(super) txns: &'b [Next],
 }
@@ -48,17 +50,21 @@ impl Exactly {
 }
 
 impl Applier {
-    /// Takes rows through the exact path.
-    pub(super) async fn exactly<'a>(
+    /// Takes rows through the exact path; of some only `found` knows the key.
+    pub(super) async fn exactly(
         &mut self,
         transaction: &mut Transaction<'_>,
-        round: &Round<'_, 'a>,
+        of: &Round<'_, '_>,
+        mut found: Found,
         rows: Exactly,
         log: &mut Log,
     ) -> Result<(), Failure> {
         let Exactly { mut lane, dropouts } = rows;
         let mut action = lane.advance(Event::Executed(dropouts));
         loop {
+            let mut more = Found::default();
+            let batch = found.with(of.batch);
+            let round = Round { batch: &batch, ..*of };
             let event = match action {
                 Action::Commit => return Ok(()),
                 Action::GiveUp => return Err(Failure::GaveWay),
@@ -72,14 +78,18 @@ impl Applier {
                     Event::BarrierRead
                 }
                 Action::Write(rows) => {
-                    self.find_late(round, &rows, log);
+                    self.find_late(&round, &rows, log);
                     log.write(transaction, &self.shared, round.batch, &rows).await?;
                     self.shared.counters.rows_exact.add(rows.len() as u64);
-                    let Written { again, absent } = self.write(transaction, round, &rows).await?;
+                    let written;
+                    (written, more) = self.write(transaction, &round, &rows).await?;
+                    let Written { again, absent } = written;
                     Event::Written { again, absent }
                 }
                 Action::AwaitLate => self.await_late(transaction).await?,
             };
+            drop(batch);
+            found.extend(more);
             action = lane.advance(event);
         }
     }
@@ -131,24 +141,40 @@ impl Applier {
         transaction: &mut Transaction<'_>,
         round: &Round<'_, 'a>,
         rows: &[RowId],
-    ) -> Result<Written, Failure> {
+    ) -> Result<(Written, Found), Failure> {
         let exacts: Vec<Exact<'a>> = {
             let mut kernel = lock(&self.kernel);
             let registers = kernel.registers_mut();
             let exact = |row: &RowId| Exact::of(registers, round.batch, round.span, *row).transpose();
             rows.iter().filter_map(exact).collect::<Result<_, _>>()?
         };
-        let made = self.make(transaction, round, &exacts).await?;
+        let stood = self.stood(transaction, round, &exacts).await?;
+        let made = self.make(transaction, round, &exacts, &stood).await?;
         let mut exacts: Vec<Exact<'_>> = exacts;
         made::give(&mut exacts, &made);
-        let missing = match transaction.write(&exacts, &Values::default(), round.scope).await {
-            Err(synapse_engine_apply::Error::MissingValues { rows }) => rows,
-            written => return Ok(written?),
+        let apart = |exact: &Exact<'_>| exact.table.constrained != Constrained::No;
+        let (mut apart, mut plain): (Vec<_>, Vec<_>) = exacts.into_iter().partition(apart);
+        let mut missing = exclusion::missing(&apart, &Values::default(), round, &stood);
+        let written = match transaction.write(&plain, &Values::default(), round.scope).await {
+            Err(synapse_engine_apply::Error::MissingValues { rows }) => {
+                missing.extend(rows);
+                None
+            }
+            written => Some(written?),
         };
         let mut fetched = values::fetch(&self.shared, &missing).await?;
         let gone = self.fill(round, &missing, &mut fetched).await?;
-        exacts.retain(|exact| !gone.contains(&exact.row));
-        Ok(transaction.write(&exacts, &fetched.values()?, round.scope).await?)
+        apart.retain(|exact| !gone.contains(&exact.row));
+        plain.retain(|exact| !gone.contains(&exact.row));
+        let values = fetched.values()?;
+        let mut written = match written {
+            Some(written) => written,
+            None => transaction.write(&plain, &values, round.scope).await?,
+        };
+        let (more, found) = self.settle(transaction, round, &apart, &values, &stood).await?;
+        written.again.extend(more.again);
+        written.absent.extend(more.absent);
+        Ok((written, found))
     }
 
     /// Rows were not found that are to go. A transaction whose commit has been read may have inserted them, and not be

@@ -10,6 +10,7 @@ use synapse_engine_plan::{Added, Counters, Exact, Table, Written, sum};
 use synapse_engine_replication::Policy;
 
 use super::exact::Round;
+use super::exclusion::Stood;
 use super::failure::Failure;
 use super::values::FromJournals;
 use crate::lane::Applier;
@@ -34,6 +35,7 @@ impl Applier {
         transaction: &mut Transaction<'_>,
         round: &Round<'_, 'a>,
         exacts: &[Exact<'a>],
+        stood: &Stood,
     ) -> Result<Made, Failure> {
         let mut made = Made::new();
         let open: Vec<&Exact<'a>> = exacts.iter().filter(|exact| !exact.made.is_nothing()).collect();
@@ -46,7 +48,7 @@ impl Applier {
                 journals.want(&self.shared, txn, exact.row).await?;
             }
         }
-        let standing = standing(transaction, round, &open).await?;
+        let standing = standing(transaction, round, &open, stood).await?;
         for exact in open {
             let mut values: BTreeMap<ColumnId, Text> = BTreeMap::new();
             for (members, columns) in &exact.made.folds {
@@ -122,11 +124,21 @@ async fn standing<'a>(
     transaction: &mut Transaction<'_>,
     round: &Round<'_, 'a>,
     exacts: &[&Exact<'a>],
+    stood: &Stood,
 ) -> Result<Standing, Failure> {
     let mut tables: BTreeMap<TableId, Counted> = BTreeMap::new();
+    let mut found = Standing::new();
     for exact in exacts {
         let counters = exact.made.counters.iter().flat_map(|counters| &counters.standing);
         let counters: Vec<ColumnId> = counters.copied().collect();
+        let displaced = counters
+            .iter()
+            .filter_map(|id| Some((*id, stood.displaced(exact.row, *id)?)));
+        let displaced: HashMap<ColumnId, Text> = displaced.collect();
+        if !displaced.is_empty() {
+            found.insert(exact.row, displaced);
+            continue;
+        }
         if counters.is_empty() || !transaction.is_there(exact.row) {
             continue;
         }
@@ -140,7 +152,6 @@ async fn standing<'a>(
         );
         rows.push(exact.row);
     }
-    let mut found = Standing::new();
     for (table, columns, rows) in tables.into_values() {
         let texts: HashMap<RowId, Texts> = transaction.standing(round.batch, &table, &columns, &rows).await?;
         for (row, texts) in texts {

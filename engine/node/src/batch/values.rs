@@ -181,7 +181,7 @@ pub(super) async fn fetch(shared: &Shared, missing: &[MissingValues]) -> Result<
 }
 
 /// A local transaction is known to the registers a moment before its block is closed.
-async fn journalled(shared: &Shared, txn: TxnId) -> Result<(), Failure> {
+pub(super) async fn journalled(shared: &Shared, txn: TxnId) -> Result<(), Failure> {
     let log = shared.journal.log(txn.origin).map_err(Error::from)?;
     let mut grown = shared.growth.of(txn.origin);
     while log.end() < txn.lsn && txn.origin == shared.me {

@@ -8,6 +8,7 @@ use synapse_engine_plan::Mapping;
 use synapse_engine_setup::{POLICIES, Pattern, SCHEMA, excluded};
 use synapse_wal_pgoutput as pgoutput;
 
+use super::contention::GivenUp;
 use crate::error::Error;
 use crate::shared::Shared;
 use crate::tables::{Directory, from_relation};
@@ -66,6 +67,9 @@ impl Relations {
                 }
             }
             pgoutput::Change::Delete { relation, old } => {
+                if let Some(given_up) = GivenUp::of(change, &self.shared.directory()) {
+                    set.push(&given_up.relation, OpCode::DeleteKey, xid, given_up.tuple())?;
+                }
                 if let Some(ours) = self.convert(relation).await? {
                     let op = match old {
                         pgoutput::OldTuple::Key(_) => OpCode::DeleteKey,

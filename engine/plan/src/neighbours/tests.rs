@@ -104,6 +104,6 @@ fn rows_that_swap_go_and_come_in_again() {
     let settled = settle(neighbours);
     assert_eq!(settled.gone, [row(1), row(2)]);
     assert_eq!(settled.inserted, [(row(1), "b"), (row(2), "a")]);
-    assert_eq!(settled.updated, [(row(3), "d")]);
+    assert_eq!(settled.updated, [(row(3), "c", "d")]);
     assert!(!settled.contended);
 }

@@ -4,13 +4,12 @@
 //! a local write of such a row that is read between two changes asks for a re-check of the row, like a marker does. A row
 //! that our applier changed may have been written by a local transaction in (verdict, marker]: that asks for one too.
 
-use synapse_engine_identity::{RowId, TableId, TxnId};
+use synapse_engine_identity::{RowId, TableId};
 use synapse_wal_types::Lsn;
 
 use super::Kernel;
 use crate::contenders::Contention;
 use crate::exclusion::{Contender, LastWrite};
-use crate::marker::MarkerKind;
 use crate::recheck::Recheck;
 use crate::registers::Overflow;
 
@@ -60,10 +59,9 @@ impl<O: Overflow> Kernel<O> {
         contended && !mutant!(DisplacedNotAsked)
     }
 
-    /// The transaction that carries up to `last` of a peer is going to displace rows of `table`, or to bring some back.
-    pub fn contend(&mut self, kind: MarkerKind, last: TxnId, table: TableId) {
-        let mut flights = self.in_flight.iter_mut();
-        if let Some(flight) = flights.find(|f| (f.kind, f.origin, f.last) == (kind, last.origin, last.lsn)) {
+    /// The transaction that was begun last is going to displace rows of `table`, or to bring some back.
+    pub fn contend(&mut self, table: TableId) {
+        if let Some(flight) = self.in_flight.back_mut() {
             flight.contended.insert(table);
         }
     }

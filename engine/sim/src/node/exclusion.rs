@@ -1,6 +1,6 @@
 //! Rows that exclude each other: found, locked, and then those that stand are written, and the others displaced.
 
-use synapse_engine_identity::{Hlc, Origin, RowId, TxnId};
+use synapse_engine_identity::{Hlc, Origin, RowId};
 use synapse_engine_plan::{Neighbour, Neighbours, Settled};
 use synapse_engine_replication::{Contention, LastWrite};
 
@@ -98,10 +98,7 @@ impl World {
         };
         let settled = search.settle(&mut daemon.kernel);
         if settled.contended {
-            let (origin, lsn) = (job.origin, job.last);
-            daemon
-                .kernel
-                .contend(job.kind, TxnId { origin, lsn }, row_id(TABLE, 0).table);
+            daemon.kernel.contend(row_id(TABLE, 0).table);
         }
         self.report.add("displaced", settled.displaced.len());
         job.settling = rows;
@@ -212,7 +209,7 @@ fn write(job: &mut Job, settled: Settled<Row>, number: impl Fn(Origin) -> u64) {
     for row in settled.gone {
         script.push(Piece::plain(delete(TABLE, vec![job.key(row)], None)));
     }
-    for (row, image) in settled.updated {
+    for (row, _, image) in settled.updated {
         let set = (1..WIDTH).map(|at| (at, image[at])).collect();
         script.push(Piece::plain(update(TABLE, vec![Target::new(job.key(row), set)], None)));
     }
