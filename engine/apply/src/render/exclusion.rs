@@ -249,3 +249,6 @@ fn columns(table: &Table, wanted: impl Fn(ColumnId) -> bool) -> Vec<ColumnId> {
     let all = (0..table.columns.len()).filter_map(|at| u16::try_from(at).ok());
     all.map(ColumnId).filter(|id| wanted(*id)).collect()
 }
+
+#[cfg(test)]
+mod tests;
