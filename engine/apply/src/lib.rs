@@ -7,7 +7,7 @@
 //!
 //! ```text
 //! Session -- begin(marker, horizon) --> Transaction -- execute(batch) --> dropouts
-//!                                           |  lock(rows), [BarrierSession::commit], write(exact)
+//!                                           |  excluders(images), lock(rows), [BarrierSession::commit], write(exact)
 //!                                           +--> commit | rollback
 //! ```
 //!
