@@ -1,5 +1,6 @@
 //! Which rows exclude each other, as the server says.
 
+mod enforced;
 mod exclusion;
 mod names;
 mod scale;
@@ -63,6 +64,7 @@ pub(super) async fn check(cases: &[Case]) {
             let t = table(&client, number, &schema, "t").await;
             let found = ask(&mut session, &client, &t, case.displaced, case.images).await;
             assert_eq!(found, case.found, "{what}");
+            enforced::check(&client, &t, case, &what).await;
         }
     }
 }

@@ -123,15 +123,6 @@ const UNIQUE: &[Case] = &[
         images: &[&["10", "1"], &["1", "1"]],
         found: "0-1 own, 0~1 own",
     },
-    Case {
-        what: "an index that is not valid",
-        since: 14,
-        sql: "CREATE TABLE t (id int PRIMARY KEY, a int); CREATE UNIQUE INDEX half ON t (a); INSERT INTO t VALUES (1, 1); \
-                  UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'half'::regclass",
-        displaced: &[],
-        images: &[&["10", "1"]],
-        found: "",
-    },
 ];
 
 #[tokio::test]
