@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::{Args, Subcommand};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use synapse_engine_node::{Config, Detached, detach};
+use synapse_engine_node::{Config, Detached, Discard, detach};
 
 use crate::api::Reach;
 use crate::exit::{Exit, Failure};
@@ -51,6 +51,9 @@ pub(crate) struct DetachOptions {
     /// Also when synapse.skipped holds transactions, which are lost then
     #[arg(long)]
     discard_skipped: bool,
+    /// Also when synapse.displaced holds rows, which are lost then
+    #[arg(long)]
+    discard_displaced: bool,
 }
 
 #[derive(Serialize)]
@@ -82,7 +85,11 @@ impl Node {
             );
             return Err(Failure::new(Exit::Refused, what).hint("say --confirm").into());
         }
-        let detached = detached(&config, options.discard_skipped).await?;
+        let discard = Discard {
+            skipped: options.discard_skipped,
+            displaced: options.discard_displaced,
+        };
+        let detached = detached(&config, discard).await?;
         let report = Report {
             node,
             slot_dropped: detached.slot_dropped,
@@ -114,13 +121,17 @@ impl JoinOptions {
     }
 }
 
-async fn detached(config: &Config, discard_skipped: bool) -> Result<Detached, Failure> {
+async fn detached(config: &Config, discard: Discard) -> Result<Detached, Failure> {
     use synapse_engine_setup::Error as Setup;
-    detach(config, discard_skipped).await.map_err(|error| {
+    detach(config, discard).await.map_err(|error| {
         let refused = matches!(
             &error,
             synapse_engine_node::Error::Setup(
-                Setup::SlotActive { .. } | Setup::OriginActive { .. } | Setup::SkippedRows { .. } | Setup::Busy { .. }
+                Setup::SlotActive { .. }
+                    | Setup::OriginActive { .. }
+                    | Setup::SkippedRows { .. }
+                    | Setup::DisplacedRows { .. }
+                    | Setup::Busy { .. }
             )
         );
         Failure::new(

@@ -53,11 +53,18 @@ async fn two_nodes_that_hold_rows_are_refused_until_one_gives_way() {
     assert!(text.contains("n2 would lose 32000 rows in 3 tables"), "{text}");
     assert_eq!(cluster.number("n2", "SELECT count(*) FROM t").await, 30_000);
 
+    let displaced = "INSERT INTO synapse.displaced VALUES ('public', 't', '\\x00', '{}', '{}', 'n2:1', 1, '[]'); \
+         INSERT INTO synapse.rivals VALUES ('public', 't', '\\x01', 'n2:1', 2)";
+    cluster.sql("n2", displaced).await;
     let load = Load::start(&cluster, &["n1"]);
     replaced(&cluster, "n2", "n1");
     cluster.until_ready().await;
     load.stop().await;
     cluster.equal(&NAMES).await;
+    for table in ["displaced", "rivals"] {
+        let left = format!("SELECT count(*) FROM synapse.{table}");
+        assert_eq!(cluster.number("n2", &left).await, 0, "{table}");
+    }
     assert!(cluster.number("n2", "SELECT max(n) FROM t").await <= 20_000);
 }
 

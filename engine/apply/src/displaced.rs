@@ -1,4 +1,4 @@
-//! Rows that lost against rows that exclude them, and those that they lost against: `synapse.displaced`, `synapse.rivals`.
+//! Rows that lost against rows that exclude them: `synapse.displaced`.
 
 use std::sync::Arc;
 
@@ -33,21 +33,6 @@ pub struct Displaced {
     pub rivals: Vec<Texts>,
 }
 
-/// A row that stands and excludes a displaced one.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Rival {
-    /// The displaced row.
-    pub row: KeyHash,
-    /// The row in its way.
-    pub rival: KeyHash,
-    /// The text of that one's key, in the order of `Table::key`.
-    pub key: Texts,
-    /// Whose the latest known write of the row in the way was when that was last looked at.
-    pub origin: Origin,
-    /// The time of that write.
-    pub hlc: Hlc,
-}
-
 /// Which rows of a table are read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Which<'a> {
@@ -76,17 +61,6 @@ pub struct Apart {
     /// Rows of `synapse.rivals`, in order: the displaced row, and the one in its way.
     pub rivals: Vec<(NamedRow, KeyHash)>,
 }
-
-const RIVALS_SQL: &str = "SELECT row_id, rival_id, origin, hlc, ARRAY(SELECT jsonb_array_elements_text(key)) \
-    FROM synapse.rivals \
-    WHERE table_schema = $1 AND table_name = $2 AND (row_id = ANY ($3) OR rival_id = ANY ($3)) \
-    ORDER BY row_id, rival_id FOR UPDATE";
-const PUT_RIVALS_SQL: &str = "INSERT INTO synapse.rivals (table_schema, table_name, row_id, rival_id, key, origin, hlc) \
-    SELECT $1, $2, u.row_id, u.rival_id, u.key::jsonb, u.origin, u.hlc::bigint \
-    FROM unnest($3, $4, $5, $6, $7) AS u(row_id, rival_id, key, origin, hlc) \
-    ON CONFLICT (table_schema, table_name, row_id, rival_id) DO UPDATE SET origin = excluded.origin, hlc = excluded.hlc";
-const REMOVE_RIVALS_SQL: &str = "DELETE FROM synapse.rivals AS r USING unnest($3, $4) AS u(row_id, rival_id) \
-    WHERE r.table_schema = $1 AND r.table_name = $2 AND r.row_id = u.row_id AND r.rival_id = u.rival_id";
 
 /// Reads which rows are displaced or exclude one that is, of all tables.
 ///
@@ -182,80 +156,6 @@ impl Transaction<'_> {
         self.leave();
         Ok(removed)
     }
-
-    /// Reads who stands in the way of `rows` of a table, and in whose way they stand, and locks what is known of that.
-    ///
-    /// # Errors
-    /// [`Error::Unreadable`], or what the server says.
-    pub async fn rivals(&mut self, table: &Table, rows: &[KeyHash]) -> Result<Vec<Rival>> {
-        let (_, rows) = wanted(Which::Rows(rows));
-        let client = self.enter().await?;
-        let doing = || Error::doing("read rivals of displaced rows");
-        let parameters: [(&(dyn ToSql + Sync), Type); 3] = [
-            (&table.schema, Type::TEXT),
-            (&table.name, Type::TEXT),
-            (&rows, Type::BYTEA_ARRAY),
-        ];
-        let mut rivals = Vec::new();
-        for row in client.query_typed(RIVALS_SQL, &parameters).await.map_err(doing())? {
-            let key: Vec<String> = row.try_get(4).map_err(doing())?;
-            rivals.push(Rival {
-                row: key_hash(row.try_get(0).map_err(doing())?)?,
-                rival: key_hash(row.try_get(1).map_err(doing())?)?,
-                key: key.into_iter().map(|text| Some(text.into_bytes())).collect(),
-                origin: origin(row.try_get(2).map_err(doing())?)?,
-                hlc: hlc(row.try_get(3).map_err(doing())?)?,
-            });
-        }
-        self.leave();
-        Ok(rivals)
-    }
-
-    /// Notes rivals of displaced rows, or what is known of them now.
-    ///
-    /// # Errors
-    /// What the server says.
-    pub async fn put_rivals(&mut self, table: &Table, rivals: &[Rival]) -> Result<()> {
-        let client = self.enter().await?;
-        let rows: Vec<&[u8]> = rivals.iter().map(|rival| &rival.row.0[..]).collect();
-        let others: Vec<&[u8]> = rivals.iter().map(|rival| &rival.rival.0[..]).collect();
-        let origins: Vec<String> = rivals.iter().map(|rival| rival.origin.to_string()).collect();
-        let times: Vec<String> = rivals.iter().map(|rival| rival.hlc.to_string()).collect();
-        let keys: Vec<String> = rivals.iter().map(|rival| json(&rival.key).to_string()).collect();
-        let parameters: [(&(dyn ToSql + Sync), Type); 7] = [
-            (&table.schema, Type::TEXT),
-            (&table.name, Type::TEXT),
-            (&rows, Type::BYTEA_ARRAY),
-            (&others, Type::BYTEA_ARRAY),
-            (&keys, Type::TEXT_ARRAY),
-            (&origins, Type::TEXT_ARRAY),
-            (&times, Type::TEXT_ARRAY),
-        ];
-        let put = client.execute_typed(PUT_RIVALS_SQL, &parameters).await;
-        put.map_err(Error::doing("note rivals of displaced rows"))?;
-        self.leave();
-        Ok(())
-    }
-
-    /// Takes pairs out of `synapse.rivals`, the displaced row first. Answers how many there were.
-    ///
-    /// # Errors
-    /// What the server says.
-    pub async fn remove_rivals(&mut self, table: &Table, pairs: &[(KeyHash, KeyHash)]) -> Result<u64> {
-        let rows: Vec<&[u8]> = pairs.iter().map(|(row, _)| &row.0[..]).collect();
-        let others: Vec<&[u8]> = pairs.iter().map(|(_, rival)| &rival.0[..]).collect();
-        let client = self.enter().await?;
-        let parameters: [(&(dyn ToSql + Sync), Type); 4] = [
-            (&table.schema, Type::TEXT),
-            (&table.name, Type::TEXT),
-            (&rows, Type::BYTEA_ARRAY),
-            (&others, Type::BYTEA_ARRAY),
-        ];
-        let removed = client.execute_typed(REMOVE_RIVALS_SQL, &parameters).await;
-        let removed = removed.map_err(Error::doing("forget rivals of displaced rows"))?;
-        self.leave();
-        Ok(removed)
-    }
 }
 
 /// One statement: the parameters are the table, the rows' numbers, origins, times and rivals, then a column of texts for each
@@ -320,7 +220,7 @@ fn kept(table: &Table, columns: &[ColumnId], row: &Row) -> Result<Displaced> {
     })
 }
 
-fn wanted(which: Which<'_>) -> (bool, Vec<&[u8]>) {
+pub(crate) fn wanted(which: Which<'_>) -> (bool, Vec<&[u8]>) {
     match which {
         Which::All => (true, Vec::new()),
         Which::Rows(rows) => (false, rows.iter().map(|row| &row.0[..]).collect()),
@@ -342,13 +242,13 @@ pub(crate) fn key_hash(row_id: &[u8]) -> Result<KeyHash> {
     row_id.try_into().map(KeyHash).map_err(|_| unreadable())
 }
 
-fn origin(text: &str) -> Result<Origin> {
+pub(crate) fn origin(text: &str) -> Result<Origin> {
     text.parse().map_err(|error| Error::Unreadable {
         why: format!("{error}"),
     })
 }
 
-fn hlc(micros: i64) -> Result<Hlc> {
+pub(crate) fn hlc(micros: i64) -> Result<Hlc> {
     let unreadable = |_| Error::Unreadable {
         why: format!("hlc is {micros}"),
     };
@@ -356,7 +256,7 @@ fn hlc(micros: i64) -> Result<Hlc> {
 }
 
 /// The texts of a key, for this table alone.
-fn json(key: &Texts) -> Value {
+pub(crate) fn json(key: &Texts) -> Value {
     key.iter().map(text).collect()
 }
 

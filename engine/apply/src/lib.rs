@@ -7,7 +7,7 @@
 //!
 //! ```text
 //! Session -- begin(marker, horizon) --> Transaction -- execute(batch) --> dropouts
-//!                                           |  lock(rows), [BarrierSession::commit], write(exact)
+//!                                           |  excluders(images), lock(rows), [BarrierSession::commit], write(exact)
 //!                                           +--> commit | rollback
 //! ```
 //!
@@ -39,6 +39,7 @@ mod name;
 mod origin;
 mod pipeline;
 mod render;
+mod rivals;
 mod rows;
 mod session;
 mod settings;
@@ -57,13 +58,14 @@ pub use classify::{Class, Refusal, Remedy};
 pub use conflicts::{IMAGE_BYTES_MAX, Logged, LoggedConflict};
 pub use constraints::{Constraint, Constraints};
 pub use copy::{CopySource, CopyTarget};
-pub use displaced::{Apart, Displaced, NamedRow, Rival, Which, read_apart};
+pub use displaced::{Apart, Displaced, NamedRow, Which, read_apart};
 pub use error::{Error, MissingValues, Result};
 pub use exact::{Scope, Values, Wanted, Written};
 pub use excluders::{Exclusion, Exclusions, StandingRow};
 pub use execute::Executed;
 pub use late::{await_visible, in_progress};
 pub use origin::{ORIGIN_PREFIX, ensure as ensure_origin, origin_name, our_roidents};
+pub use rivals::Rival;
 pub use session::{Options, Session, SynchronousCommit, connect};
 pub use settings::session_settings;
 pub use standing::Image;

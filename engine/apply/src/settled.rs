@@ -8,11 +8,12 @@ use synapse_engine_identity::{ColumnId, RowId};
 use synapse_engine_plan::{Row, Settled, Table};
 
 use crate::constraints::Constraints;
-use crate::displaced::{Displaced, Rival};
+use crate::displaced::Displaced;
 use crate::error::{Error, Result};
 use crate::exact::Group;
 use crate::execute::carried;
 use crate::render::Op;
+use crate::rivals::Rival;
 use crate::texts::Texts;
 use crate::transaction::Transaction;
 use crate::whole::Whole;

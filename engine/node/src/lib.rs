@@ -63,6 +63,6 @@ pub use config::{
     ApiSection, Bytes, ClusterSection, Config, ConfigError, ConflictsSection, NodeSection, PostgresSection,
     ReplicationSection, TlsSection,
 };
-pub use detach::{Detached, detach};
+pub use detach::{Detached, Discard, detach};
 pub use error::{Class, Error};
 pub use run::run;

@@ -10,8 +10,17 @@ use crate::{Error, Result, drop_origin, drop_slot, origins};
 pub struct Detach {
     /// The slot, when there may be one.
     pub slot: Option<SlotName>,
-    /// Whether rows of `synapse.skipped` may be lost.
-    pub discard_skipped: bool,
+    /// What may be lost with the schema.
+    pub discard: Discard,
+}
+
+/// Rows that nobody else has.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Discard {
+    /// Those of `synapse.skipped`.
+    pub skipped: bool,
+    /// Those of `synapse.displaced`.
+    pub displaced: bool,
 }
 
 /// What [`detach`] took away. All empty when nothing was there.
@@ -31,20 +40,13 @@ pub struct Detached {
 /// that it fills when that came from another node.
 ///
 /// # Errors
-/// [`Error::SkippedRows`] unless they may be lost, [`Error::SlotActive`] and [`Error::OriginActive`] while the daemon runs,
+/// [`Error::SkippedRows`] and [`Error::DisplacedRows`] unless they may be lost, [`Error::SlotActive`] and [`Error::OriginActive`] while the daemon runs,
 /// [`Error::Busy`] when locks do not go away, or PostgreSQL's own.
 pub async fn detach(client: &mut Client, request: &Detach) -> Result<Detached> {
     let mut detached = Detached::default();
     let ours = is_ours(client).await?;
-    if ours && !request.discard_skipped {
-        let rows: i64 = client
-            .query_one("SELECT count(*) FROM synapse.skipped", &[])
-            .await
-            .map_err(Error::doing("read synapse.skipped"))?
-            .get(0);
-        if rows > 0 {
-            return Err(Error::SkippedRows { rows });
-        }
+    if ours {
+        refuse_losses(client, request.discard).await?;
     }
     if let Some(slot) = &request.slot {
         detached.slot_dropped = drop_slot(client, slot).await?;
@@ -72,6 +74,30 @@ pub async fn detach(client: &mut Client, request: &Detach) -> Result<Detached> {
         "database is detached"
     );
     Ok(detached)
+}
+
+async fn refuse_losses(client: &Client, discard: Discard) -> Result<()> {
+    let skipped = count(client, "synapse.skipped").await?;
+    if skipped > 0 && !discard.skipped {
+        return Err(Error::SkippedRows { rows: skipped });
+    }
+    let displaced = count(client, "synapse.displaced").await?;
+    if displaced > 0 && !discard.displaced {
+        return Err(Error::DisplacedRows { rows: displaced });
+    }
+    Ok(())
+}
+
+/// The rows of a table; none where an earlier version had no such table.
+async fn count(client: &Client, table: &str) -> Result<i64> {
+    let doing = || Error::doing("look for rows that would be lost");
+    let there = "SELECT to_regclass($1::text) IS NOT NULL";
+    let there: bool = client.query_one(there, &[&table]).await.map_err(doing())?.get(0);
+    if !there {
+        return Ok(0);
+    }
+    let count = format!("SELECT count(*) FROM {table}");
+    Ok(client.query_one(&count, &[]).await.map_err(doing())?.get(0))
 }
 
 /// Whether there is a schema `synapse` and we made it. It is created whole, and dropped whole, in one transaction.

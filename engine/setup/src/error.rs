@@ -85,6 +85,14 @@ pub enum Error {
         /// How many.
         rows: i64,
     },
+    /// Displaced rows would be lost.
+    #[error(
+        "failed to detach: synapse.displaced holds {rows} rows that excluded others, and are in no table\nhint: keep a copy of them and detach with --discard-displaced"
+    )]
+    DisplacedRows {
+        /// How many.
+        rows: i64,
+    },
     /// The slot is in use.
     #[error("failed to drop slot {slot}: it is in use by process {pid}\nhint: stop synapsed first")]
     SlotActive {
@@ -121,6 +129,7 @@ impl Error {
             | Error::OtherNode { .. }
             | Error::Failed { .. }
             | Error::SkippedRows { .. }
+            | Error::DisplacedRows { .. }
             | Error::Refused(_) => Class::Definite,
             Error::Answer { .. } => Class::Bug,
         }

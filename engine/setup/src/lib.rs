@@ -37,7 +37,7 @@ pub use catalog::{
     ReplicaIdentity, RowSecurity, Table, TableKind, TypeKind, UniqueIndex, catalog,
 };
 pub use check::check;
-pub use detach::{Detach, Detached, detach};
+pub use detach::{Detach, Detached, Discard, detach};
 pub use error::{Class, Error, Result};
 pub use fence::{lower_fence, raise_fence};
 pub use finding::{Finding, Level, RestartNeeded};

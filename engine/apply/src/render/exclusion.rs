@@ -11,6 +11,9 @@ use super::rows;
 use crate::constraints::{Constraint, Constraints, Element, Source};
 use crate::name::{cast_type, list, literal, quoted, relation};
 
+/// Elements whose nulls are told apart: sixteen conditions at most.
+const PARTED_MAX: usize = 4;
+
 /// The columns of an image that the statements are sent, in the order of the parameters.
 pub(crate) fn sent(table: &Table, constraint: &Constraint) -> Vec<ColumnId> {
     let key_is_written = table.key.iter().all(|id| table.at(*id).writable);
@@ -115,26 +118,25 @@ impl<K: Fn(usize) -> String, E: Fn(usize) -> String> Compared<K, E> {
         }
     }
 
-    /// The rows exclude each other: one of these holds. Where nulls are equal the conditions part the cases by the first
-    /// element that is null, so that each is one that the index answers.
+    /// The rows exclude each other: one of these holds, and never two. Where nulls are equal there is one for each choice
+    /// of elements that are null, because an index answers `IS NULL` and not `OR`.
     fn excludes(&self, constraint: &Constraint) -> Vec<String> {
-        let elements: Vec<(usize, &Element)> = constraint.elements.iter().enumerate().collect();
-        let joined = |conditions: Vec<String>| conditions.join(" AND ");
-        let holds = elements.iter().map(|(at, element)| self.holds(*at, element)).collect();
-        let mut all = vec![joined(holds)];
-        if constraint.nulls_equal {
-            for first in 0..elements.len() {
-                let conditions = elements.iter().map(|(at, element)| match at.cmp(&first) {
-                    std::cmp::Ordering::Less => self.holds(*at, element),
-                    std::cmp::Ordering::Equal => self.both_null(*at),
-                    std::cmp::Ordering::Greater => {
-                        format!("({} OR {})", self.holds(*at, element), self.both_null(*at))
-                    }
-                });
-                all.push(joined(conditions.collect()));
-            }
-        }
-        all
+        let parted = match constraint.nulls_equal {
+            true => constraint.elements.len().min(PARTED_MAX),
+            false => 0,
+        };
+        let case = |nulls: u32| {
+            let conditions = constraint.elements.iter().enumerate().map(|(at, element)| {
+                let (holds, both_null) = (self.holds(at, element), self.both_null(at));
+                match at < parted {
+                    true if nulls & (1 << at) != 0 => both_null,
+                    false if constraint.nulls_equal => format!("({holds} OR {both_null})"),
+                    true | false => holds,
+                }
+            });
+            conditions.collect::<Vec<_>>().join(" AND ")
+        };
+        (0..1 << parted).map(case).collect()
     }
 
     fn holds(&self, at: usize, element: &Element) -> String {
@@ -247,3 +249,6 @@ fn columns(table: &Table, wanted: impl Fn(ColumnId) -> bool) -> Vec<ColumnId> {
     let all = (0..table.columns.len()).filter_map(|at| u16::try_from(at).ok());
     all.map(ColumnId).filter(|id| wanted(*id)).collect()
 }
+
+#[cfg(test)]
+mod tests;

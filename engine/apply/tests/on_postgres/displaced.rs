@@ -18,7 +18,7 @@ fn displaced(number: u8, image: &[(u16, Option<&str>)]) -> Displaced {
         image: image.collect(),
         origin: origin("n2"),
         hlc: Hlc(1_234_567_890_123_456),
-        rivals: "[{\"id\": \"9\"}]".to_owned(),
+        rivals: Vec::new(),
     }
 }
 
@@ -59,7 +59,6 @@ async fn displaced_rows_are_kept_replaced_read_in_order_and_removed() {
 
     all[0].hlc = Hlc(7);
     all[0].image[3].1 = text("{\"a\": \"\\\"\"}");
-    all[0].rivals = "[]".to_owned();
     let mut transaction = begin(&mut session, &client, 2, None).await;
     transaction.put_displaced(&t, &all[..1]).await.unwrap();
     transaction.commit().await.unwrap();
@@ -113,30 +112,26 @@ async fn rivals_are_noted_and_all_rows_are_known_at_a_start() {
     let (server, client, t) = with_table("CREATE TABLE t (id int PRIMARY KEY, k text)").await;
     client.batch_execute(SCHEMA).await.unwrap();
     let mut session = session(&server, "postgres").await;
-    let rival = |number: u8, hlc| Rival {
-        row: KeyHash([number; 16]),
+    let key = |number: u8| KeyHash([number; 16]);
+    let rival = |row: u8, rival: u8, hlc| Rival {
+        row: key(row),
+        rival: key(rival),
+        key: vec![text(&format!("\"{rival}"))],
         origin: origin("n3"),
         hlc: Hlc(hlc),
     };
     let mut transaction = begin(&mut session, &client, 1, None).await;
-    transaction
-        .put_rivals(&t, &[rival(2, 1), rival(1, 1), rival(4, 1)])
-        .await
-        .unwrap();
-    transaction.put_rivals(&t, &[rival(2, 5)]).await.unwrap();
-    let read = transaction.rivals(&t, Which::All).await.unwrap();
-    assert_eq!(read, [rival(1, 1), rival(2, 5), rival(4, 1)]);
-    assert_eq!(
-        transaction.rivals(&t, Which::Rows(&[rival(2, 0).row])).await.unwrap(),
-        [rival(2, 5)]
-    );
-    assert_eq!(
-        transaction
-            .remove_rivals(&t, &[rival(1, 0).row, rival(3, 0).row])
-            .await
-            .unwrap(),
-        1
-    );
+    let all = [rival(2, 7, 1), rival(1, 8, 1), rival(4, 7, 1), rival(4, 1, 1)];
+    transaction.put_rivals(&t, &all).await.unwrap();
+    transaction.put_rivals(&t, &[rival(2, 7, 5)]).await.unwrap();
+    let of = async |transaction: &mut synapse_engine_apply::Transaction<'_>, rows: &[u8]| {
+        let rows: Vec<KeyHash> = rows.iter().copied().map(key).collect();
+        transaction.rivals(&t, &rows).await.unwrap()
+    };
+    assert_eq!(of(&mut transaction, &[7]).await, [rival(2, 7, 5), rival(4, 7, 1)]);
+    assert_eq!(of(&mut transaction, &[1, 9]).await, [rival(1, 8, 1), rival(4, 1, 1)]);
+    let removed = [(key(4), key(7)), (key(1), key(1))];
+    assert_eq!(transaction.remove_rivals(&t, &removed).await.unwrap(), 1);
     transaction.commit().await.unwrap();
     let elsewhere = "INSERT INTO synapse.displaced (table_schema, table_name, row_id, key, image, origin, hlc, rivals) \
          VALUES ('s', 'O''t', decode(repeat('00', 16), 'hex'), '{}', '{}', 'n2:1', 1, '[]')";
@@ -144,11 +139,15 @@ async fn rivals_are_noted_and_all_rows_are_known_at_a_start() {
     let named = |schema: &str, table: &str, number| NamedRow {
         schema: schema.to_owned(),
         table: table.to_owned(),
-        row: KeyHash([number; 16]),
+        row: key(number),
     };
     let expected = Apart {
         displaced: vec![named("s", "O't", 0)],
-        rivals: vec![named("public", "t", 2), named("public", "t", 4)],
+        rivals: vec![
+            (named("public", "t", 1), key(8)),
+            (named("public", "t", 2), key(7)),
+            (named("public", "t", 4), key(1)),
+        ],
     };
     assert_eq!(read_apart(&client).await.unwrap(), expected);
 }
@@ -159,16 +158,22 @@ async fn a_row_that_nobody_here_wrote_is_told() {
     client.batch_execute(SCHEMA).await.unwrap();
     let mut session = session(&server, "postgres").await;
     for (row_id, origin, hlc, why) in [
-        ("\\x00", "n1:1", "1", "row_id has 1 bytes, not 16"),
+        (
+            "\\x00000000000000000000000000000000",
+            "n1:1",
+            "1",
+            "row_id has 1 bytes, not 16",
+        ),
         ("\\x00000000000000000000000000000000", "N1", "1", "origin"),
         ("\\x00000000000000000000000000000000", "n1:1", "-1", "hlc is -1"),
     ] {
         let sql = format!(
-            "TRUNCATE synapse.rivals; INSERT INTO synapse.rivals VALUES ('public', 't', '{row_id}', '{origin}', {hlc})"
+            "TRUNCATE synapse.rivals; INSERT INTO synapse.rivals VALUES ('public', 't', '{row_id}', '\\x01', '[]', '{origin}', {hlc})"
         );
         client.batch_execute(&sql).await.unwrap();
         let mut transaction = begin(&mut session, &client, 1, None).await;
-        let error = transaction.rivals(&t, Which::All).await.unwrap_err();
+        let asked = [KeyHash([0; 16])];
+        let error = transaction.rivals(&t, &asked).await.unwrap_err();
         assert!(
             matches!(&error, Error::Unreadable { why: said } if said.contains(why)),
             "{error}"

@@ -1,5 +1,6 @@
 //! Which rows exclude each other, as the server says.
 
+mod enforced;
 mod exclusion;
 mod names;
 mod scale;
@@ -31,11 +32,16 @@ pub(super) struct Case {
     pub(super) found: &'static str,
 }
 
+/// A row that is displaced from another table of the same name, whose columns are of other types.
+const ELSEWHERE: &str = "INSERT INTO synapse.displaced VALUES ('elsewhere', 't', decode(repeat('00', 16), 'hex'), '{}', \
+     '{\"id\": \"no number\", \"a\": \"no number\", \"active\": \"perhaps\", \"r\": \"no range\"}', 'n2:1', 1, '[]')";
+
 /// Asks every case on every server.
 pub(super) async fn check(cases: &[Case]) {
     for server in Server::each().await {
         let client = server.application("postgres").await;
         client.batch_execute(SCHEMA).await.unwrap();
+        client.batch_execute(ELSEWHERE).await.unwrap();
         let major: i32 = answer(&client, "SELECT current_setting('server_version_num')::int / 10000")
             .await
             .parse()
@@ -58,6 +64,7 @@ pub(super) async fn check(cases: &[Case]) {
             let t = table(&client, number, &schema, "t").await;
             let found = ask(&mut session, &client, &t, case.displaced, case.images).await;
             assert_eq!(found, case.found, "{what}");
+            enforced::check(&client, &t, case, &what).await;
         }
     }
 }
@@ -138,7 +145,7 @@ pub(super) fn keep(table: &Arc<Table>, row: &Row<'_>) -> Displaced {
         image: image.collect(),
         origin: origin("n2"),
         hlc: Hlc(5),
-        rivals: "[]".to_owned(),
+        rivals: Vec::new(),
     }
 }
 

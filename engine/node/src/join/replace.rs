@@ -63,6 +63,10 @@ pub(crate) async fn clear(shared: &Arc<Shared>, client: &mut Client, from: NodeI
 }
 
 async fn empty(shared: &Shared, client: &Client) -> Result<(), Error> {
+    // What was displaced lost against rows that go.
+    client
+        .batch_execute("DELETE FROM synapse.displaced; DELETE FROM synapse.rivals")
+        .await?;
     let tables: Vec<String> = shared
         .directory()
         .catalog

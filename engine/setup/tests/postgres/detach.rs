@@ -1,11 +1,16 @@
-use synapse_engine_setup::{Class, Detach, Detached, Error, detach, drop_slot, ensure_origin, install, slot_state};
+use synapse_engine_setup::{
+    Class, Detach, Detached, Discard, Error, detach, drop_slot, ensure_origin, install, slot_state,
+};
 
 use crate::install::RICH;
 use crate::server::{FIT, Server, position, value, wanted};
 
 const PLAIN: Detach = Detach {
     slot: None,
-    discard_skipped: false,
+    discard: Discard {
+        skipped: false,
+        displaced: false,
+    },
 };
 
 #[tokio::test]
@@ -77,27 +82,42 @@ async fn a_sequence_goes_on_beyond_what_other_nodes_drew() {
 }
 
 #[tokio::test]
-async fn skipped_transactions_are_lost_only_when_asked() {
+async fn skipped_transactions_and_displaced_rows_are_lost_only_when_asked() {
     for server in Server::each(FIT) {
         let mut client = server.database("app").await;
         install(&mut client, &wanted()).await.unwrap();
         client
-            .batch_execute("INSERT INTO synapse.skipped VALUES ('n2:1', '0/1', 'why', '[]')")
+            .batch_execute(
+                "INSERT INTO synapse.skipped VALUES ('n2:1', '0/1', 'why', '[]'); \
+                 INSERT INTO synapse.displaced VALUES ('public', 't', '\\x00', '{}', '{}', 'n2:1', 1, '[]')",
+            )
             .await
             .unwrap();
-        let error = detach(&mut client, &PLAIN).await.unwrap_err();
-        assert!(matches!(error, Error::SkippedRows { rows: 1 }), "{error}");
+        let asked = |skipped, displaced| Detach {
+            slot: None,
+            discard: Discard { skipped, displaced },
+        };
+        for displaced in [false, true] {
+            let error = detach(&mut client, &asked(false, displaced)).await.unwrap_err();
+            assert!(matches!(error, Error::SkippedRows { rows: 1 }), "{error}");
+        }
+        let error = detach(&mut client, &asked(true, false)).await.unwrap_err();
+        assert!(matches!(error, Error::DisplacedRows { rows: 1 }), "{error}");
         assert_eq!(value::<i64>(&client, "SELECT count(*) FROM pg_publication").await, 1);
-        detach(
-            &mut client,
-            &Detach {
-                slot: None,
-                discard_skipped: true,
-            },
-        )
-        .await
-        .unwrap();
+        detach(&mut client, &asked(true, true)).await.unwrap();
         assert_eq!(value::<i64>(&client, "SELECT count(*) FROM pg_publication").await, 0);
+    }
+}
+
+#[tokio::test]
+async fn a_schema_of_an_earlier_version_is_taken_away_too() {
+    for server in Server::each(FIT) {
+        let mut client = server.database("app").await;
+        install(&mut client, &wanted()).await.unwrap();
+        let earlier = "DROP TABLE synapse.displaced, synapse.rivals, synapse.conflict_log";
+        client.batch_execute(earlier).await.unwrap();
+        detach(&mut client, &PLAIN).await.unwrap();
+        assert!(value::<bool>(&client, "SELECT to_regnamespace('synapse') IS NULL").await);
     }
 }
 
@@ -121,7 +141,7 @@ async fn slots_are_seen_and_dropped() {
         assert!(state.confirmed_flush >= state.restart_lsn && state.retained_bytes.is_some());
         let request = Detach {
             slot: Some(slot.clone()),
-            discard_skipped: false,
+            discard: Discard::default(),
         };
         assert!(detach(&mut client, &request).await.unwrap().slot_dropped);
         assert_eq!(slot_state(&client, &slot).await.unwrap(), None);
@@ -141,7 +161,7 @@ async fn an_active_slot_is_a_typed_error_and_nothing_is_undone() {
             .unwrap();
         let request = Detach {
             slot: Some("held".parse().unwrap()),
-            discard_skipped: false,
+            discard: Discard::default(),
         };
         let error = detach(&mut client, &request).await.unwrap_err();
         assert!(

@@ -1,6 +1,10 @@
 //! Exclusion constraints.
 
+use synapse_engine_plan::Step;
+
 use super::{Case, check};
+use crate::fixture::{answer, apply, horizon, keys, row_id, session, table, texts};
+use crate::server::Server;
 
 const EXCLUSION: &[Case] = &[
     Case {
@@ -77,4 +81,30 @@ const EXCLUSION: &[Case] = &[
 #[tokio::test]
 async fn exclusion_constraints_exclude_by_their_operators() {
     check(EXCLUSION).await;
+}
+
+#[tokio::test]
+async fn a_key_without_overlaps_is_the_same_where_its_range_is_equal() {
+    for server in Server::each().await {
+        let client = server.application("postgres").await;
+        if answer(&client, "SELECT current_setting('server_version_num')::int >= 180000").await != "t" {
+            continue;
+        }
+        client
+            .batch_execute(
+                "CREATE EXTENSION btree_gist; \
+                 CREATE TABLE t (id int, r int4range, PRIMARY KEY (id, r WITHOUT OVERLAPS)); \
+                 INSERT INTO t VALUES (1, '[1,5)'), (1, '[5,9)')",
+            )
+            .await
+            .unwrap();
+        let t = table(&client, 1, "public", "t").await;
+        let mut session = session(&server, "postgres").await;
+        let rows = [texts(&["1", "[1,9)"]), texts(&["1", "[5,9)"])];
+        let above = horizon(&client).await;
+        let steps = vec![Step::Delete(keys(&t, &rows))];
+        let done = apply(&mut session, &client, 1, Some(above), steps).await;
+        assert_eq!(done.dropouts, [row_id(&t, &rows[0])]);
+        assert_eq!(answer(&client, "SELECT r FROM t").await, "[1,5)");
+    }
 }

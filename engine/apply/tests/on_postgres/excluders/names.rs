@@ -98,6 +98,17 @@ async fn a_table_with_nothing_but_its_key_is_asked_nothing() {
     assert_eq!(ask_only(&mut session, &client, &t).await, 1);
 }
 
+#[tokio::test]
+async fn an_index_that_is_not_valid_is_none() {
+    let (server, client, t) = with_table(
+        "CREATE TABLE t (id int PRIMARY KEY, a int); CREATE UNIQUE INDEX half ON t (a); INSERT INTO t VALUES (1, 5); \
+         UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'half'::regclass",
+    )
+    .await;
+    let mut session = session(&server, "postgres").await;
+    assert_eq!(ask_only(&mut session, &client, &t).await, 0);
+}
+
 async fn ask_only(
     session: &mut synapse_engine_apply::Session,
     client: &tokio_postgres::Client,
