@@ -157,18 +157,14 @@ async fn a_row_that_nobody_here_wrote_is_told() {
     let (server, client, t) = with_table("CREATE TABLE t (id int PRIMARY KEY, k text)").await;
     client.batch_execute(SCHEMA).await.unwrap();
     let mut session = session(&server, "postgres").await;
-    for (row_id, origin, hlc, why) in [
-        (
-            "\\x00000000000000000000000000000000",
-            "n1:1",
-            "1",
-            "row_id has 1 bytes, not 16",
-        ),
-        ("\\x00000000000000000000000000000000", "N1", "1", "origin"),
-        ("\\x00000000000000000000000000000000", "n1:1", "-1", "hlc is -1"),
+    let zero = "\\x00000000000000000000000000000000";
+    for (rival_id, origin, hlc, why) in [
+        ("\\x00", "n1:1", "1", "row_id has 1 bytes, not 16"),
+        (zero, "N1", "1", "origin"),
+        (zero, "n1:1", "-1", "hlc is -1"),
     ] {
         let sql = format!(
-            "TRUNCATE synapse.rivals; INSERT INTO synapse.rivals VALUES ('public', 't', '{row_id}', '\\x01', '[]', '{origin}', {hlc})"
+            "TRUNCATE synapse.rivals; INSERT INTO synapse.rivals VALUES ('public', 't', '{zero}', '{rival_id}', '[]', '{origin}', {hlc})"
         );
         client.batch_execute(&sql).await.unwrap();
         let mut transaction = begin(&mut session, &client, 1, None).await;

@@ -1,5 +1,5 @@
 use synapse_engine_identity::{ColumnId, TableId};
-use synapse_engine_plan::{KeyClass, Table, TableColumn};
+use synapse_engine_plan::{Constrained, KeyClass, Table, TableColumn};
 
 use super::{answered, apart, sent, standing};
 use crate::constraints::{Attribute, Constraint, Constraints, Element, Source};
@@ -24,6 +24,7 @@ fn table(name: &str) -> Table {
             column("note", "character varying(9)", true),
         ],
         key: vec![ColumnId(2)],
+        constrained: Constrained::Enforced,
     }
 }
 
