@@ -4,12 +4,14 @@ use std::sync::Arc;
 
 use postgres_types::{ToSql, Type};
 use serde_json::Value;
+use synapse_engine_change::Value as Cell;
 use synapse_engine_identity::{ColumnId, Hlc, KeyHash, Origin};
 use synapse_engine_plan::Table;
 use tokio_postgres::{Client, Row};
 
 use crate::array::TextArray;
 use crate::error::{Error, Result};
+use crate::excluders::key_of;
 use crate::render::{DisplacedSql, displaced, put_displaced};
 use crate::rows::cut;
 use crate::texts::{Raw, Texts};
@@ -93,7 +95,7 @@ impl Transaction<'_> {
     /// # Errors
     /// [`Error::Unreadable`], or what the server says.
     pub async fn displaced(&mut self, table: &Table, which: Which<'_>) -> Result<Vec<Displaced>> {
-        let DisplacedSql { read, columns } = displaced(table);
+        let DisplacedSql { read, columns } = displaced(table, true);
         let (all, rows) = wanted(which);
         let client = self.enter().await?;
         let parameters: [(&(dyn ToSql + Sync), Type); 4] = [
@@ -268,4 +270,40 @@ fn object(table: &Table, key: &Texts) -> Value {
 
 fn text(value: &Option<Vec<u8>>) -> Value {
     value.as_deref().map(String::from_utf8_lossy).into()
+}
+
+/// Reads `columns` of a displaced row whose key stands in `key`; `None` when there is no such row.
+///
+/// # Errors
+/// What the server says.
+pub async fn displaced_texts(
+    client: &Client,
+    table: &Table,
+    key: &synapse_engine_plan::Row<'_>,
+    columns: &[ColumnId],
+) -> Result<Option<Texts>> {
+    let text = |id: &ColumnId| match key[usize::from(id.0)] {
+        Cell::Text(text) | Cell::Binary(text) => Some(text.to_vec()),
+        Cell::Null | Cell::Unchanged => None,
+    };
+    let row = key_of(table, &table.key.iter().map(text).collect());
+    let DisplacedSql { read, columns: all } = displaced(table, false);
+    let ids: [&[u8]; 1] = [&row.0];
+    let parameters: [(&(dyn ToSql + Sync), Type); 4] = [
+        (&table.schema, Type::TEXT),
+        (&table.name, Type::TEXT),
+        (&false, Type::BOOL),
+        (&&ids[..], Type::BYTEA_ARRAY),
+    ];
+    let rows = client.query_typed(&read, &parameters).await;
+    let rows = rows.map_err(Error::doing("read a displaced row"))?;
+    let Some(found) = rows.first() else { return Ok(None) };
+    let image = kept(table, &all, found)?.image;
+    let value = |id: &ColumnId| {
+        image
+            .iter()
+            .find(|(column, _)| column == id)
+            .and_then(|(_, text)| text.clone())
+    };
+    Ok(Some(columns.iter().map(value).collect()))
 }

@@ -192,14 +192,9 @@ fn standing_row(table: &Table, values: Vec<(ColumnId, Option<Vec<u8>>)>) -> Stan
         .iter()
         .map(|id| of(id).and_then(|(_, text)| text.clone()))
         .collect();
-    let parts = table.key.iter().zip(&key).map(|(id, text)| {
-        let text = text.as_deref().unwrap_or_default();
-        table.at(*id).class.canonical(text)
-    });
-    let parts: Vec<Cow<'_, [u8]>> = parts.collect();
     let row = RowId {
         table: table.id,
-        key: KeyHash::of(parts.iter().map(AsRef::as_ref)),
+        key: key_of(table, &key),
     };
     let written = values.into_iter().filter(|(id, _)| table.at(*id).writable);
     StandingRow {
@@ -207,4 +202,14 @@ fn standing_row(table: &Table, values: Vec<(ColumnId, Option<Vec<u8>>)>) -> Stan
         key,
         values: written.collect(),
     }
+}
+
+/// What a row is known by, of the text of its key.
+pub(crate) fn key_of(table: &Table, key: &Texts) -> KeyHash {
+    let parts = table.key.iter().zip(key).map(|(id, text)| {
+        let text = text.as_deref().unwrap_or_default();
+        table.at(*id).class.canonical(text)
+    });
+    let parts: Vec<Cow<'_, [u8]>> = parts.collect();
+    KeyHash::of(parts.iter().map(AsRef::as_ref))
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use synapse_engine_change::Value;
 use synapse_engine_identity::{ColumnId, RowId};
-use synapse_engine_plan::{Row, Settled, Table};
+use synapse_engine_plan::{Loser, Row, Settled, Table};
 
 use crate::constraints::Constraints;
 use crate::displaced::Displaced;
@@ -59,7 +59,14 @@ impl<'a> Transaction<'_> {
             let (_, values) = keys.get(row).ok_or(Error::UnknownRow { row: *row })?;
             Ok(key_of(table, values))
         };
-        let displaced = settled.displaced.iter().map(|(row, image, last, rivals)| {
+        let displaced = settled.displaced.iter().map(|loser| {
+            let Loser {
+                row,
+                image,
+                last,
+                rivals,
+                ..
+            } = loser;
             Ok(Displaced {
                 row: row.key,
                 key: key(row)?,

@@ -70,7 +70,7 @@ pub enum Error {
 /// A conflict that a person has to decide.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "transactions {incoming} and {standing} wrote the same row of table {schema}.{table}, and its policy is to ask a person; hint: synapsectl table set {schema}.{table} --policy …, then synapsectl apply retry; or synapsectl apply skip"
+    "{what} table {schema}.{table}, and its policy is to ask a person; hint: synapsectl table set {schema}.{table} --policy …, then synapsectl apply retry; or synapsectl apply skip"
 )]
 pub struct Undecided {
     /// Schema of the table.
@@ -79,10 +79,8 @@ pub struct Undecided {
     pub table: String,
     /// The row.
     pub row: RowId,
-    /// What came.
-    pub incoming: TxnId,
-    /// What stood.
-    pub standing: TxnId,
+    /// What was done to the table, and by which transactions.
+    pub what: String,
 }
 
 impl Undecided {
@@ -92,7 +90,7 @@ impl Undecided {
     /// [`Error::Undecided`].
     pub(crate) fn check<O: Overflow>(registers: &mut Registers<O>, table: &Table, row: RowId) -> Result<(), Error> {
         match registers.undecided(row) {
-            Some((incoming, standing)) => Err(Self::over(table, row, incoming, standing)),
+            Some((incoming, standing)) => Err(Self::over(table, row, one_row(incoming, standing))),
             None => Ok(()),
         }
     }
@@ -107,18 +105,31 @@ impl Undecided {
         stamp: &Stamp,
     ) -> Result<(), Error> {
         match registers.undecided_truncate(stamp, table.id) {
-            Some((row, standing)) => Err(Self::over(table, row, stamp.txn, standing)),
+            Some((row, standing)) => Err(Self::over(table, row, one_row(stamp.txn, standing))),
             None => Ok(()),
         }
     }
 
-    fn over(table: &Table, row: RowId, incoming: TxnId, standing: TxnId) -> Error {
+    /// Two rows that exclude each other, the last written by these as far as it is known.
+    pub(crate) fn excluded(table: &Table, row: RowId, writers: [Option<TxnId>; 2]) -> Error {
+        let writers: Vec<String> = writers.into_iter().flatten().map(|txn| txn.to_string()).collect();
+        let what = format!(
+            "two rows exclude each other, the last written by {}, of",
+            writers.join(" and ")
+        );
+        Self::over(table, row, what)
+    }
+
+    fn over(table: &Table, row: RowId, what: String) -> Error {
         Error::Undecided(Box::new(Undecided {
             schema: table.schema.clone(),
             table: table.name.clone(),
             row,
-            incoming,
-            standing,
+            what,
         }))
     }
+}
+
+fn one_row(incoming: TxnId, standing: TxnId) -> String {
+    format!("transactions {incoming} and {standing} wrote the same row of")
 }

@@ -34,7 +34,7 @@ pub use error::{Error, Undecided};
 pub use exact::{Counters, Exact, ExactWrite, Made};
 pub use key::KeyClass;
 pub use mapping::Mapping;
-pub use neighbours::{Neighbour, Neighbours, Settled};
+pub use neighbours::{Loser, Neighbour, Neighbours, Settled};
 pub use table::{Constrained, Table, TableColumn};
 pub use writes::{row_id, rows_of, writes_of};
 pub use written::Written;

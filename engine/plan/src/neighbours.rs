@@ -4,7 +4,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use synapse_engine_identity::RowId;
-use synapse_engine_replication::{Contender, Kernel, LastWrite, Overflow, standing};
+use synapse_engine_replication::{Contender, Kernel, Kind, LastWrite, Overflow, Policy, standing};
+
+use crate::{Error, Table, Undecided};
 
 /// A row, as it is and as it is to be.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,14 +46,29 @@ pub struct Settled<I> {
     pub inserted: Vec<(RowId, I)>,
     /// Rows that are displaced no more.
     pub back: Vec<RowId>,
-    /// Rows that are displaced, where that or who is in their way is new or has changed; with who stands in their way, the latest first.
-    pub displaced: Vec<(RowId, I, LastWrite, Vec<RowId>)>,
+    /// Rows that are displaced, where that or who is in their way is new or has changed.
+    pub displaced: Vec<Loser<I>>,
     /// Who stands no more in whose way, the displaced row first.
     pub freed: Vec<(RowId, RowId)>,
     /// Who stands in whose way, the displaced row first, where that is new or has changed.
     pub ways: Vec<(RowId, RowId, LastWrite)>,
     /// Whether anything is or was displaced.
     pub contended: bool,
+}
+
+/// A row that does not stand.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Loser<I> {
+    /// Which.
+    pub row: RowId,
+    /// What it is.
+    pub image: I,
+    /// When it was last written.
+    pub last: LastWrite,
+    /// Who stands in its way, the latest first.
+    pub rivals: Vec<RowId>,
+    /// Where it was not displaced before: the row that came, this one or one of its rivals, and how.
+    pub clash: Option<(RowId, Kind)>,
 }
 
 impl<I> Default for Neighbours<I> {
@@ -132,7 +149,10 @@ impl<I: Clone + PartialEq> Neighbours<I> {
     }
 
     /// Who stands, now that all neighbours are locked and known.
-    pub fn settle<O: Overflow>(self, kernel: &mut Kernel<O>) -> Settled<I> {
+    ///
+    /// # Errors
+    /// [`Error::Undecided`] where a person is to be asked before a row is displaced.
+    pub fn settle<O: Overflow>(self, kernel: &mut Kernel<O>, table: &Table) -> Result<Settled<I>, Error> {
         let living: Vec<RowId> = self
             .rows
             .iter()
@@ -163,7 +183,32 @@ impl<I: Clone + PartialEq> Neighbours<I> {
             let rivals: Vec<RowId> = rivals.into_iter().map(|other| living[other]).collect();
             losers.insert(*row, (last(at), rivals));
         }
-        self.written(losers, &ways)
+        let asks = kernel.policies().at(table.id, kernel.policies().latest()).policy == Policy::Error;
+        if let Some((row, (_, rivals))) = losers
+            .iter()
+            .find(|(row, _)| asks && self.rows[row].displaced.is_none())
+        {
+            let mut writer = |row: &RowId| kernel.registers_mut().known(*row).first().copied();
+            let writers = [writer(row), rivals.first().and_then(writer)];
+            return Err(Undecided::excluded(table, *row, writers));
+        }
+        Ok(self.written(losers, &ways))
+    }
+
+    /// Which row came, and how, that made a row a loser that had not been one.
+    fn clash(&self, row: RowId, rivals: &[RowId]) -> Option<(RowId, Kind)> {
+        let loser = &self.rows[&row];
+        if loser.displaced.is_some() {
+            return None;
+        }
+        let came = loser.stands != loser.image;
+        let incoming = if came { row } else { *rivals.first()? };
+        let kind = match self.rows[&incoming].stands {
+            _ if came && rivals.len() > 1 => Kind::MultipleUniqueConflicts,
+            None => Kind::InsertExists,
+            Some(_) => Kind::UpdateExists,
+        };
+        Some((incoming, kind))
     }
 
     fn written(
@@ -190,6 +235,8 @@ impl<I: Clone + PartialEq> Neighbours<I> {
         settled.ways = new.map(|((row, rival), last)| (*row, *rival, *last)).collect();
         let new = ways.keys().filter(|way| !self.ways.contains_key(way));
         let others: BTreeSet<RowId> = new.chain(&settled.freed).map(|(row, _)| *row).collect();
+        let clashes = losers.iter().map(|(row, (_, rivals))| (*row, self.clash(*row, rivals)));
+        let clashes: BTreeMap<RowId, Option<(RowId, Kind)>> = clashes.collect();
         for (row, neighbour) in self.rows {
             settled.contended |= neighbour.displaced.is_some();
             let lost = losers.remove(&row);
@@ -201,7 +248,13 @@ impl<I: Clone + PartialEq> Neighbours<I> {
                 (Some(image), Some((last, rivals))) => {
                     settled.gone.extend(neighbour.stands.map(|_| row));
                     if neighbour.displaced.as_ref() != Some(&(image.clone(), last)) || others.contains(&row) {
-                        settled.displaced.push((row, image, last, rivals));
+                        settled.displaced.push(Loser {
+                            row,
+                            image,
+                            last,
+                            rivals,
+                            clash: clashes.get(&row).copied().flatten(),
+                        });
                     }
                 }
                 (Some(image), None) => {

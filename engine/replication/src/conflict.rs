@@ -9,7 +9,7 @@ use crate::rules::Rules;
 /// The kinds of conflicts over one row, by PostgreSQL 18's names where it has one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Kind {
-    /// An insert met a row that another node had written.
+    /// An insert met a row that another node had written, or that excludes it.
     InsertExists,
     /// An insert met a delete.
     InsertDeleted,
@@ -21,6 +21,10 @@ pub enum Kind {
     DeleteOriginDiffers,
     /// A delete met another delete.
     DeleteMissing,
+    /// An update came to a value that excludes another row.
+    UpdateExists,
+    /// A write came to values that exclude several other rows.
+    MultipleUniqueConflicts,
 }
 
 impl Kind {
@@ -47,6 +51,8 @@ impl Kind {
             Kind::UpdateDeleted => "update_deleted",
             Kind::DeleteOriginDiffers => "delete_origin_differs",
             Kind::DeleteMissing => "delete_missing",
+            Kind::UpdateExists => "update_exists",
+            Kind::MultipleUniqueConflicts => "multiple_unique_conflicts",
         }
     }
 }

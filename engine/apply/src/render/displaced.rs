@@ -5,14 +5,14 @@ use synapse_engine_plan::Table;
 
 use crate::name::literal;
 
-/// Reads displaced rows of a table: $1 and $2 are its names, $3 whether all are wanted, $4 else which.
+/// Reads displaced rows of a table: $1 and $2 are its names, $3 whether all are wanted, $4 else which; `locked`: and locks them.
 pub(crate) struct DisplacedSql {
     pub(crate) read: String,
     /// The columns that it answers with, in order, behind the key.
     pub(crate) columns: Vec<ColumnId>,
 }
 
-pub(crate) fn displaced(table: &Table) -> DisplacedSql {
+pub(crate) fn displaced(table: &Table, locked: bool) -> DisplacedSql {
     let writable = table.columns.iter().enumerate().filter(|(_, column)| column.writable);
     let columns: Vec<ColumnId> = writable
         .filter_map(|(at, _)| u16::try_from(at).ok().map(ColumnId))
@@ -27,8 +27,9 @@ pub(crate) fn displaced(table: &Table) -> DisplacedSql {
     let texts: String = key.chain(image).collect();
     let read = format!(
         "SELECT row_id, origin, hlc, ARRAY[{}]::bool[]{texts} FROM synapse.displaced \
-         WHERE table_schema = $1 AND table_name = $2 AND ($3 OR row_id = ANY ($4)) ORDER BY row_id FOR UPDATE",
-        there.join(", ")
+         WHERE table_schema = $1 AND table_name = $2 AND ($3 OR row_id = ANY ($4)) ORDER BY row_id{}",
+        there.join(", "),
+        if locked { " FOR UPDATE" } else { "" }
     );
     DisplacedSql { read, columns }
 }

@@ -1,6 +1,6 @@
 //! One row's values, for a peer that lacks them.
 
-use synapse_engine_apply::{Texts, await_visible, in_progress, row_texts};
+use synapse_engine_apply::{Texts, await_visible, displaced_texts, in_progress, row_texts};
 use synapse_engine_change::Value;
 
 use crate::error::Error;
@@ -49,6 +49,9 @@ pub(super) async fn row(
             return Err(Error::Refused("a committed transaction is not visible yet".to_owned()));
         }
         texts = row_texts(&client, table, &row, &wanted).await?;
+    }
+    if texts.is_none() {
+        texts = displaced_texts(&client, table, &row, &wanted).await?;
     }
     client.batch_execute(FLUSH).await?;
     Ok(texts)

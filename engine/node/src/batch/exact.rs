@@ -11,9 +11,9 @@ use synapse_engine_plan::{Batch, Conflict, Constrained, Exact, Mapping, Tables, 
 use synapse_engine_replication::{Action, Event, Kind, Lane};
 use synapse_wal_types::Lsn;
 
-use super::exclusion::{self, Found};
 use super::failure::Failure;
 use super::log::Log;
+use super::stood::{self, Found};
 use super::{made, values};
 use crate::feed::Next;
 use crate::lane::Applier;
@@ -82,7 +82,7 @@ impl Applier {
                     log.write(transaction, &self.shared, round.batch, &rows).await?;
                     self.shared.counters.rows_exact.add(rows.len() as u64);
                     let written;
-                    (written, more) = self.write(transaction, &round, &rows).await?;
+                    (written, more) = self.write(transaction, &round, &rows, log).await?;
                     let Written { again, absent } = written;
                     Event::Written { again, absent }
                 }
@@ -141,6 +141,7 @@ impl Applier {
         transaction: &mut Transaction<'_>,
         round: &Round<'_, 'a>,
         rows: &[RowId],
+        log: &mut Log,
     ) -> Result<(Written, Found), Failure> {
         let exacts: Vec<Exact<'a>> = {
             let mut kernel = lock(&self.kernel);
@@ -154,7 +155,7 @@ impl Applier {
         made::give(&mut exacts, &made);
         let apart = |exact: &Exact<'_>| exact.table.constrained != Constrained::No;
         let (mut apart, mut plain): (Vec<_>, Vec<_>) = exacts.into_iter().partition(apart);
-        let mut missing = exclusion::missing(&apart, &Values::default(), round, &stood);
+        let mut missing = stood::missing(&apart, &Values::default(), round, &stood);
         let written = match transaction.write(&plain, &Values::default(), round.scope).await {
             Err(synapse_engine_apply::Error::MissingValues { rows }) => {
                 missing.extend(rows);
@@ -171,7 +172,7 @@ impl Applier {
             Some(written) => written,
             None => transaction.write(&plain, &values, round.scope).await?,
         };
-        let (more, found) = self.settle(transaction, round, &apart, &values, &stood).await?;
+        let (more, found) = self.settle(transaction, round, &apart, &values, &stood, log).await?;
         written.again.extend(more.again);
         written.absent.extend(more.absent);
         Ok((written, found))

@@ -1,109 +1,22 @@
 //! Rows that exclude each other: their neighbours are found, locked in another round, and then it is written which of them
 //! stand and which are displaced.
 
-use std::borrow::Cow;
-use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use synapse_engine_apply::{Displaced, MissingValues, StandingRow, Transaction, Values, Wanted, Which, Whole, Written};
-use synapse_engine_identity::{ColumnId, KeyHash, RowId, TableId};
-use synapse_engine_plan::{Batch, Constrained, Exact, Neighbour, Neighbours, Table};
-use synapse_engine_replication::LastWrite;
+use synapse_engine_apply::{StandingRow, Transaction, Values, Which, Whole, Written};
+use synapse_engine_identity::{KeyHash, RowId, TxnId};
+use synapse_engine_plan::{Batch, Conflict, Exact, Neighbour, Neighbours, Settled, Table};
+use synapse_engine_replication::{LastWrite, Met, Outcome, Standing};
+use synapse_wal_types::Lsn;
 
 use super::exact::Round;
 use super::failure::Failure;
+use super::log::Log;
+use super::stood::{Found, Stood, by_table, intended, kept, key_of, row_of};
 use crate::lane::Applier;
 use crate::shared::lock;
 
-/// Rows that a batch does not know: neighbours of its rows, by their keys.
-#[derive(Default)]
-pub(super) struct Found(Vec<(RowId, Arc<Table>, Whole)>);
-
-impl Found {
-    /// The batch with these rows.
-    pub(super) fn with<'s>(&'s self, batch: &'s Batch<'s>) -> Cow<'s, Batch<'s>> {
-        if self.0.is_empty() {
-            return Cow::Borrowed(batch);
-        }
-        let mut batch = batch.clone();
-        for (row, table, key) in &self.0 {
-            batch.rows.entry(*row).or_insert_with(|| (Arc::clone(table), key.row()));
-        }
-        Cow::Owned(batch)
-    }
-
-    fn put(&mut self, batch: &Batch<'_>, row: RowId, table: &Arc<Table>, key: Whole) {
-        if !batch.rows.contains_key(&row) && !self.0.iter().any(|(known, ..)| *known == row) {
-            self.0.push((row, Arc::clone(table), key));
-        }
-    }
-
-    pub(super) fn extend(&mut self, more: Found) {
-        self.0.extend(more.0);
-    }
-
-    /// Takes in displaced rows of a table that is emptied; answers which.
-    pub(super) fn emptied(&mut self, batch: &Batch<'_>, table: &Arc<Table>, displaced: Vec<Displaced>) -> Vec<RowId> {
-        let rows = displaced.into_iter().map(|displaced| {
-            let row = of(table, displaced.row);
-            self.put(batch, row, table, key_of(table, &displaced.key));
-            row
-        });
-        rows.collect()
-    }
-}
-
-/// What locked rows were, in their table or displaced.
-#[derive(Default)]
-pub(super) struct Stood {
-    standing: HashMap<RowId, Whole>,
-    displaced: HashMap<RowId, (Whole, LastWrite)>,
-}
-
-impl Stood {
-    fn row(&self, row: RowId) -> Option<&Whole> {
-        let displaced = || self.displaced.get(&row).map(|(image, _)| image);
-        self.standing.get(&row).or_else(displaced)
-    }
-
-    /// A value of a row that is displaced, and does not stand.
-    pub(super) fn displaced(&self, row: RowId, column: ColumnId) -> Option<Option<Vec<u8>>> {
-        let image = self.row(row).filter(|_| !self.standing.contains_key(&row))?;
-        let value = image.values().find(|(id, _)| *id == column);
-        value.map(|(_, text)| text.map(<[u8]>::to_vec))
-    }
-}
-
 impl Applier {
-    /// Reads what stands, and what is displaced, of locked rows of tables whose rows may exclude each other.
-    pub(super) async fn stood<'a>(
-        &self,
-        transaction: &mut Transaction<'_>,
-        round: &Round<'_, 'a>,
-        exacts: &[Exact<'a>],
-    ) -> Result<Stood, Failure> {
-        let mut stood = Stood::default();
-        for (table, rows) in by_table(exacts) {
-            let columns = writable(&table);
-            let there: Vec<RowId> = rows.iter().copied().filter(|row| transaction.is_there(*row)).collect();
-            let texts = transaction.standing(round.batch, &table, &columns, &there).await?;
-            let whole =
-                |texts: Vec<Option<Vec<u8>>>| Whole::of(table.columns.len(), columns.iter().copied().zip(texts));
-            stood
-                .standing
-                .extend(texts.into_iter().map(|(row, texts)| (row, whole(texts))));
-            if !lock(&self.kernel).contended(table.id) {
-                continue;
-            }
-            let hashes: Vec<KeyHash> = rows.iter().map(|row| row.key).collect();
-            for displaced in transaction.displaced(&table, Which::Rows(&hashes)).await? {
-                let row = of(&table, displaced.row);
-                stood.displaced.insert(row, kept(&table, displaced));
-            }
-        }
-        Ok(stood)
-    }
-
     /// Makes locked rows what they are to be, or asks for more rows to be locked.
     pub(super) async fn settle<'a>(
         &self,
@@ -112,6 +25,7 @@ impl Applier {
         exacts: &[Exact<'a>],
         values: &Values<'a>,
         stood: &Stood,
+        log: &mut Log,
     ) -> Result<(Written, Found), Failure> {
         let (mut written, mut found) = (Written::default(), Found::default());
         for exact in exacts {
@@ -135,17 +49,75 @@ impl Applier {
             }
             let settled = {
                 let mut kernel = lock(&self.kernel);
-                let settled = neighbours.settle(&mut kernel);
+                let settled = neighbours.settle(&mut kernel, &table)?;
                 if settled.contended {
                     kernel.contend(table.id);
                 }
                 settled
             };
+            let found = log.found();
+            let losers = self.log_losers(&table, &settled, log);
+            log.write(transaction, &self.shared, round.batch, &losers).await?;
             if !transaction.write_settled(&table, &settled, &round.batch.rows).await? {
+                log.take_back(transaction, found).await?;
                 written.again.extend(rows);
             }
         }
         Ok((written, found))
+    }
+
+    /// Notes the conflicts of rows that are displaced now; answers which rows, in their order.
+    fn log_losers(&self, table: &Table, settled: &Settled<Whole>, log: &mut Log) -> Vec<RowId> {
+        let mut losers = Vec::new();
+        let mut kernel = lock(&self.kernel);
+        for loser in &settled.displaced {
+            let (Some((incoming, kind)), Some(rival)) = (loser.clash, loser.rivals.first()) else {
+                continue;
+            };
+            let way = settled
+                .ways
+                .iter()
+                .find(|(row, other, _)| (row, other) == (&loser.row, rival));
+            let of_rival = way.map_or(loser.last, |(.., last)| *last);
+            let mut writer = |row: RowId, last: LastWrite| {
+                let known = kernel.registers_mut().known(row).first().copied();
+                let (origin, lsn) = (last.origin, Lsn::ZERO);
+                (known.unwrap_or(TxnId { origin, lsn }), last.hlc)
+            };
+            let (lost, won) = (writer(loser.row, loser.last), writer(*rival, of_rival));
+            let comes_in = settled.inserted.iter().map(|(row, image)| (row, image));
+            let changes = settled.updated.iter().map(|(row, _, image)| (row, image));
+            let image = match incoming == loser.row {
+                true => Some(&loser.image),
+                false => comes_in
+                    .chain(changes)
+                    .find(|(row, _)| **row == incoming)
+                    .map(|(_, image)| image),
+            };
+            let ((txn, hlc), (by, since), outcome) = match incoming == loser.row {
+                true => (lost, won, Outcome::Local),
+                false => (won, lost, Outcome::Remote),
+            };
+            let met = Met {
+                standing: Standing::Live,
+                by,
+                hlc: since,
+                outcome,
+                rules: Arc::default(),
+            };
+            let row = loser.row;
+            let conflict = Conflict {
+                row,
+                txn,
+                hlc,
+                kind,
+                met,
+            };
+            log.displaced(table, conflict, &image.map(Whole::row).unwrap_or_default());
+            losers.push(row);
+        }
+        losers.sort_unstable();
+        losers
     }
 
     /// Finds the neighbours of rows, and theirs, until nobody is missing.
@@ -192,10 +164,10 @@ impl Applier {
             }
             let displaced = exclusions.displaced.into_iter().map(|pair| pair.other);
             let mut unknown: Vec<KeyHash> = displaced
-                .filter(|key| neighbours.get(of(table, *key)).is_none())
+                .filter(|key| neighbours.get(row_of(table, *key)).is_none())
                 .collect();
             for rival in transaction.rivals(table, &hashes).await? {
-                let (row, other) = (of(table, rival.row), of(table, rival.rival));
+                let (row, other) = (row_of(table, rival.row), row_of(table, rival.rival));
                 found.put(batch, other, table, key_of(table, &rival.key));
                 if neighbours.get(row).is_none() {
                     unknown.push(rival.row);
@@ -209,7 +181,7 @@ impl Applier {
             unknown.sort_unstable();
             unknown.dedup();
             for displaced in transaction.displaced(table, Which::Rows(&unknown)).await? {
-                let row = of(table, displaced.row);
+                let row = row_of(table, displaced.row);
                 found.put(batch, row, table, key_of(table, &displaced.key));
                 let (image, last) = kept(table, displaced);
                 let neighbour = Neighbour {
@@ -221,82 +193,4 @@ impl Applier {
             }
         }
     }
-}
-
-/// Values that are missing to say what rows are to be.
-pub(super) fn missing<'a>(
-    exacts: &[Exact<'a>],
-    values: &Values<'a>,
-    round: &Round<'_, 'a>,
-    stood: &Stood,
-) -> Vec<MissingValues> {
-    let missing = exacts
-        .iter()
-        .filter_map(|exact| intended(exact, values, round, stood).err());
-    missing.collect()
-}
-
-/// What a locked row is to be.
-fn intended<'a>(
-    exact: &Exact<'a>,
-    values: &Values<'a>,
-    round: &Round<'_, 'a>,
-    stood: &Stood,
-) -> Result<Neighbour<Whole>, MissingValues> {
-    let was = stood.row(exact.row);
-    let image = match Wanted::of(exact, was.is_some(), values, round.scope)? {
-        Wanted::AsItIs => was.cloned(),
-        Wanted::Gone => None,
-        Wanted::Alive(row) => {
-            let base = was.cloned().unwrap_or_else(|| key_alone(exact));
-            Some(base.with(&row))
-        }
-    };
-    Ok(Neighbour {
-        stands: stood.standing.get(&exact.row).cloned(),
-        displaced: stood.displaced.get(&exact.row).cloned(),
-        image,
-    })
-}
-
-/// A row of which nothing is known but its key.
-fn key_alone(exact: &Exact<'_>) -> Whole {
-    let table = &exact.table;
-    let mut key = vec![synapse_engine_change::Value::Unchanged; table.columns.len()];
-    for at in table.key.iter().map(|id| usize::from(id.0)) {
-        key[at] = exact.values[at];
-    }
-    Whole::of(table.columns.len(), []).with(&key)
-}
-
-/// The rows of tables whose rows may exclude each other.
-fn by_table(exacts: &[Exact<'_>]) -> Vec<(Arc<Table>, Vec<RowId>)> {
-    let mut tables: BTreeMap<TableId, (Arc<Table>, Vec<RowId>)> = BTreeMap::new();
-    for exact in exacts.iter().filter(|exact| exact.table.constrained != Constrained::No) {
-        let new = || (Arc::clone(&exact.table), Vec::new());
-        let (_, rows) = tables.entry(exact.table.id).or_insert_with(new);
-        rows.push(exact.row);
-    }
-    tables.into_values().collect()
-}
-
-fn writable(table: &Table) -> Vec<ColumnId> {
-    let all = (0..=u16::MAX).map(ColumnId).take(table.columns.len());
-    all.filter(|id| table.at(*id).writable).collect()
-}
-
-const fn of(table: &Table, key: KeyHash) -> RowId {
-    RowId { table: table.id, key }
-}
-
-fn key_of(table: &Table, key: &[Option<Vec<u8>>]) -> Whole {
-    Whole::of(table.columns.len(), table.key.iter().copied().zip(key.iter().cloned()))
-}
-
-fn kept(table: &Table, displaced: Displaced) -> (Whole, LastWrite) {
-    let last = LastWrite {
-        hlc: displaced.hlc,
-        origin: displaced.origin,
-    };
-    (Whole::of(table.columns.len(), displaced.image), last)
 }

@@ -54,6 +54,39 @@ impl Log {
         self.conflicts.extend(found);
     }
 
+    /// Takes in a conflict of a row with one that excludes it; `remote` is the row that came.
+    pub(super) fn displaced(&mut self, table: &Table, conflict: Conflict, remote: &Row<'_>) {
+        if self.chosen.len() == self.conflicts.len() && self.chosen.len() < self.room {
+            let logged = LoggedConflict {
+                row: conflict.row,
+                kind: conflict.kind.name(),
+                policy: policy_of(&conflict),
+                verdict: conflict.met.outcome.name(),
+                remote: Some(json(table, remote).to_string()),
+                local_stamp: (conflict.met.by, conflict.met.hlc),
+                remote_stamp: (conflict.txn, conflict.hlc),
+            };
+            self.chosen.push((logged, None));
+        }
+        self.conflicts.push(conflict);
+    }
+
+    /// How many conflicts were found so far.
+    pub(super) const fn found(&self) -> usize {
+        self.conflicts.len()
+    }
+
+    /// Forgets all conflicts but the first `found`, also in the log.
+    pub(super) async fn take_back(&mut self, transaction: &mut Transaction<'_>, found: usize) -> Result<(), Failure> {
+        let later = self.chosen.drain(found.min(self.chosen.len())..);
+        let ids: Vec<i64> = later.filter_map(|(_, id)| id).collect();
+        self.conflicts.truncate(found);
+        if !ids.is_empty() {
+            transaction.unlog_conflicts(&ids).await?;
+        }
+        Ok(())
+    }
+
     /// Whether a conflict over `row` was found.
     pub(super) fn has(&self, row: RowId) -> bool {
         self.conflicts.iter().any(|conflict| conflict.row == row)

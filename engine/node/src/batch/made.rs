@@ -10,8 +10,8 @@ use synapse_engine_plan::{Added, Counters, Exact, Table, Written, sum};
 use synapse_engine_replication::Policy;
 
 use super::exact::Round;
-use super::exclusion::Stood;
 use super::failure::Failure;
+use super::stood::Stood;
 use super::values::FromJournals;
 use crate::lane::Applier;
 use crate::shared::lock;

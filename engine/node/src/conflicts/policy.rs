@@ -4,13 +4,15 @@ use synapse_engine_plan::Conflict;
 use synapse_engine_replication::{InvalidPolicy, Kind, Outcome, Policy};
 
 /// Every kind by its name.
-pub(crate) const KINDS: [&str; 6] = [
+pub(crate) const KINDS: [&str; 8] = [
     Kind::InsertExists.name(),
     Kind::InsertDeleted.name(),
     Kind::UpdateOriginDiffers.name(),
     Kind::UpdateDeleted.name(),
     Kind::DeleteOriginDiffers.name(),
     Kind::DeleteMissing.name(),
+    Kind::UpdateExists.name(),
+    Kind::MultipleUniqueConflicts.name(),
 ];
 
 /// Every verdict by its name.

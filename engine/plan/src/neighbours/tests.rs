@@ -1,7 +1,7 @@
 use synapse_engine_identity::{Hlc, Incarnation, KeyHash, Origin, RowId, TableId};
-use synapse_engine_replication::{Kernel, LastWrite, Limits, MemoryOverflow};
+use synapse_engine_replication::{Kernel, Kind, LastWrite, Limits, MemoryOverflow};
 
-use super::{Neighbour, Neighbours, Settled};
+use super::{Loser, Neighbour, Neighbours, Settled};
 
 fn origin() -> Origin {
     Origin {
@@ -49,7 +49,8 @@ fn settle(neighbours: Neighbours<&'static str>) -> Settled<&'static str> {
         Default::default(),
         MemoryOverflow::default(),
     );
-    neighbours.settle(&mut kernel)
+    let table = crate::bench::table(0, "u", &["id", "a"]);
+    neighbours.settle(&mut kernel, &table).expect("nobody is asked")
 }
 
 #[test]
@@ -87,7 +88,14 @@ fn the_later_row_displaces_the_earlier_and_both_times_are_recorded() {
     neighbours.in_the_way(row(2), row(1), at(3));
     neighbours.exclude(row(2), row(1));
     let settled = settle(neighbours);
-    assert_eq!(settled.displaced, [(row(1), "old", at(3), vec![row(2)])]);
+    let loser = Loser {
+        row: row(1),
+        image: "old",
+        last: at(3),
+        rivals: vec![row(2)],
+        clash: Some((row(2), Kind::InsertExists)),
+    };
+    assert_eq!(settled.displaced, [loser]);
     assert_eq!(settled.ways, [(row(1), row(2), at(9))]);
     assert_eq!((settled.gone, settled.inserted), (vec![row(1)], vec![(row(2), "new")]));
     assert_eq!((settled.back, settled.freed), (vec![row(2)], vec![(row(2), row(1))]));

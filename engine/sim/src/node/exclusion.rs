@@ -1,13 +1,14 @@
 //! Rows that exclude each other: found, locked, and then those that stand are written, and the others displaced.
 
 use synapse_engine_identity::{Hlc, Origin, RowId};
-use synapse_engine_plan::{Neighbour, Neighbours, Settled};
+use synapse_engine_plan::{Error, Loser, Neighbour, Neighbours, Settled, Tables, Undecided};
 use synapse_engine_replication::{Contention, LastWrite};
 
 use super::job::{Job, Piece};
 use super::steps::{delete, insert, update};
 use crate::catalog::row_id;
 use crate::postgres::{Commit, Effect, Item, OnConflict, Row, Statement, Table, Target};
+use crate::violation::Law;
 use crate::world::World;
 
 /// The only table whose rows exclude each other.
@@ -46,7 +47,15 @@ impl World {
             None => job.settled(),
             Some(open) if open.is_empty() => {
                 let search = job.search.take().expect("it is there");
-                self.settle(node, &mut job, search);
+                if let Some(undecided) = self.settle(node, &mut job, search) {
+                    if let Some(daemon) = self.daemon(node) {
+                        daemon.job = Some(job);
+                        daemon.merge_max = 1;
+                    }
+                    self.roll_back(node);
+                    self.ask_a_person(node, &undecided);
+                    return true;
+                }
                 !job.script.is_empty()
             }
             Some(open) => {
@@ -63,13 +72,13 @@ impl World {
         goes_on
     }
 
-    /// All neighbours are known: they are locked first, or it is decided who stands.
-    fn settle(&mut self, node: usize, job: &mut Job, mut search: Search) {
+    /// All neighbours are known: they are locked first, or it is decided who stands, or a person is to be asked.
+    fn settle(&mut self, node: usize, job: &mut Job, mut search: Search) -> Option<Box<Undecided>> {
         let rows: Vec<RowId> = search.rows().collect();
         if search.reaches_further() {
             self.report.add("neighbours", rows.len());
             job.again.extend(rows);
-            return;
+            return None;
         }
         for (a, b) in rows
             .iter()
@@ -93,10 +102,16 @@ impl World {
                 search.take(b);
             }
         }
-        let Some(daemon) = self.nodes[node].daemon.as_mut() else {
-            return;
+        let daemon = self.nodes[node].daemon.as_mut()?;
+        let described = self.catalog.find(self.relations.of(TABLE)).expect("it is there");
+        let settled = match search.settle(&mut daemon.kernel, &described) {
+            Ok(settled) => settled,
+            Err(Error::Undecided(undecided)) => return Some(undecided),
+            Err(error) => {
+                self.violate(Law::NoError, format!("plan: {error}"));
+                return None;
+            }
         };
-        let settled = search.settle(&mut daemon.kernel);
         if settled.contended {
             daemon.kernel.contend(row_id(TABLE, 0).table);
         }
@@ -105,6 +120,7 @@ impl World {
         job.script.push_back(Piece::plain(Statement::Savepoint));
         let number = |origin| self.index_of(origin) as u64 + 1;
         write(job, settled, number);
+        None
     }
 
     /// A statement of the search has been answered.
@@ -226,7 +242,7 @@ fn write(job: &mut Job, settled: Settled<Row>, number: impl Fn(Origin) -> u64) {
     for row in settled.back {
         replace(Table::Displaced, job.key(row), None);
     }
-    for (row, image, last, _) in settled.displaced {
+    for Loser { row, image, last, .. } in settled.displaced {
         replace(
             Table::Displaced,
             job.key(row),
