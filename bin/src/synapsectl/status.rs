@@ -23,6 +23,7 @@ struct Status {
     journal_bytes: u64,
     journal_limit_bytes: u64,
     conflicts: Conflicts,
+    displaced: u64,
     problems: Vec<String>,
     warnings: Vec<String>,
     peers: Vec<Peer>,
@@ -107,7 +108,14 @@ fn text(status: &Status) -> String {
         bytes(status.journal_limit_bytes)
     ));
     line(format_args!("memory     {}", bytes(status.memory_bytes)));
-    line(format_args!("conflicts  {}\n", status.conflicts.text()));
+    line(format_args!("conflicts  {}", status.conflicts.text()));
+    if status.displaced > 0 {
+        let rows = status.displaced;
+        line(format_args!(
+            "displaced  {rows} rows; hint: SELECT * FROM synapse.displaced"
+        ));
+    }
+    text.push('\n');
     text + &peers(status)
 }
 

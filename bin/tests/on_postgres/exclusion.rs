@@ -2,6 +2,8 @@
 
 mod constraints;
 mod freed;
+mod load;
+mod seen;
 mod stand;
 
 use crate::cluster::{Cluster, Server};

@@ -14,23 +14,26 @@ use crate::transaction::Transaction;
 pub struct Rival {
     /// The displaced row.
     pub row: KeyHash,
+    /// The text of its key, in the order of `Table::key`.
+    pub row_key: Texts,
     /// The row in its way.
     pub rival: KeyHash,
-    /// The text of that one's key, in the order of `Table::key`.
-    pub key: Texts,
+    /// The text of that one's key.
+    pub rival_key: Texts,
     /// Whose the latest known write of the row in the way was when that was last looked at.
     pub origin: Origin,
     /// The time of that write.
     pub hlc: Hlc,
 }
 
-const RIVALS_SQL: &str = "SELECT row_id, rival_id, origin, hlc, ARRAY(SELECT jsonb_array_elements_text(key)) \
+const RIVALS_SQL: &str = "SELECT row_id, rival_id, origin, hlc, ARRAY(SELECT jsonb_array_elements_text(row_key)), \
+    ARRAY(SELECT jsonb_array_elements_text(rival_key)) \
     FROM synapse.rivals \
     WHERE table_schema = $1 AND table_name = $2 AND (row_id = ANY ($3) OR rival_id = ANY ($3)) \
     ORDER BY row_id, rival_id FOR UPDATE";
-const PUT_RIVALS_SQL: &str = "INSERT INTO synapse.rivals (table_schema, table_name, row_id, rival_id, key, origin, hlc) \
-    SELECT $1, $2, u.row_id, u.rival_id, u.key::jsonb, u.origin, u.hlc::bigint \
-    FROM unnest($3, $4, $5, $6, $7) AS u(row_id, rival_id, key, origin, hlc) \
+const PUT_RIVALS_SQL: &str = "INSERT INTO synapse.rivals (table_schema, table_name, row_id, rival_id, row_key, rival_key, origin, hlc) \
+    SELECT $1, $2, u.row_id, u.rival_id, u.row_key::jsonb, u.rival_key::jsonb, u.origin, u.hlc::bigint \
+    FROM unnest($3, $4, $5, $6, $7, $8) AS u(row_id, rival_id, row_key, rival_key, origin, hlc) \
     ON CONFLICT (table_schema, table_name, row_id, rival_id) DO UPDATE SET origin = excluded.origin, hlc = excluded.hlc";
 const REMOVE_RIVALS_SQL: &str = "DELETE FROM synapse.rivals AS r USING unnest($3, $4) AS u(row_id, rival_id) \
     WHERE r.table_schema = $1 AND r.table_name = $2 AND r.row_id = u.row_id AND r.rival_id = u.rival_id";
@@ -51,11 +54,15 @@ impl Transaction<'_> {
         ];
         let mut rivals = Vec::new();
         for row in client.query_typed(RIVALS_SQL, &parameters).await.map_err(doing())? {
-            let key: Vec<String> = row.try_get(4).map_err(doing())?;
+            let key = |at: usize| {
+                let texts: Vec<String> = row.try_get(at).map_err(doing())?;
+                Ok(texts.into_iter().map(|text| Some(text.into_bytes())).collect::<Texts>())
+            };
             rivals.push(Rival {
                 row: key_hash(row.try_get(0).map_err(doing())?)?,
                 rival: key_hash(row.try_get(1).map_err(doing())?)?,
-                key: key.into_iter().map(|text| Some(text.into_bytes())).collect(),
+                row_key: key(4)?,
+                rival_key: key(5)?,
                 origin: origin(row.try_get(2).map_err(doing())?)?,
                 hlc: hlc(row.try_get(3).map_err(doing())?)?,
             });
@@ -74,13 +81,15 @@ impl Transaction<'_> {
         let others: Vec<&[u8]> = rivals.iter().map(|rival| &rival.rival.0[..]).collect();
         let origins: Vec<String> = rivals.iter().map(|rival| rival.origin.to_string()).collect();
         let times: Vec<String> = rivals.iter().map(|rival| rival.hlc.to_string()).collect();
-        let keys: Vec<String> = rivals.iter().map(|rival| json(&rival.key).to_string()).collect();
-        let parameters: [(&(dyn ToSql + Sync), Type); 7] = [
+        let row_keys: Vec<String> = rivals.iter().map(|rival| json(&rival.row_key).to_string()).collect();
+        let rival_keys: Vec<String> = rivals.iter().map(|rival| json(&rival.rival_key).to_string()).collect();
+        let parameters: [(&(dyn ToSql + Sync), Type); 8] = [
             (&table.schema, Type::TEXT),
             (&table.name, Type::TEXT),
             (&rows, Type::BYTEA_ARRAY),
             (&others, Type::BYTEA_ARRAY),
-            (&keys, Type::TEXT_ARRAY),
+            (&row_keys, Type::TEXT_ARRAY),
+            (&rival_keys, Type::TEXT_ARRAY),
             (&origins, Type::TEXT_ARRAY),
             (&times, Type::TEXT_ARRAY),
         ];

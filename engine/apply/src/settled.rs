@@ -91,7 +91,8 @@ impl<'a> Transaction<'_> {
             Ok(Rival {
                 row: row.key,
                 rival: rival.key,
-                key: key(rival)?,
+                row_key: key(row)?,
+                rival_key: key(rival)?,
                 origin: last.origin,
                 hlc: last.hlc,
             })

@@ -36,6 +36,8 @@ pub(crate) struct Status {
     pub(crate) journal_limit_bytes: u64,
     pub(crate) conflicts: Conflicts,
     pub(crate) rows: Rows,
+    /// Rows of `synapse.displaced`.
+    pub(crate) displaced: u64,
     /// How far it has come in joining; null once it has joined.
     pub(crate) join: Option<Progress>,
     /// What stands still and must be seen by a person: why the state is `degraded` or `stopped`.
@@ -96,6 +98,7 @@ pub(crate) fn status(shared: &Shared, slot: &SlotWatch) -> Status {
     let (journal_bytes, journal_limit_bytes) = (shared.journal.bytes(), shared.journal.limit_bytes());
     let counters = &shared.counters;
     let captured = shared.kernel().map(|kernel| lock(&kernel).stamper().state().captured);
+    let displaced = shared.kernel().map_or(0, |kernel| lock(&kernel).displaced());
     let phase = shared.phase.borrow().clone();
     Status {
         node: shared.me.node,
@@ -127,6 +130,7 @@ pub(crate) fn status(shared: &Shared, slot: &SlotWatch) -> Status {
             skipped: counters.rows_skipped.get(),
             rechecked: counters.rows_rechecked.get(),
         },
+        displaced: displaced as u64,
         join: joining(shared),
         problems,
         warnings: problems::warnings(

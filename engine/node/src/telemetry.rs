@@ -31,6 +31,7 @@ pub(crate) const CONFLICTS: &str = "synapse_conflicts_total";
 /// Conflicts that are not in the log, because there were too many or it could not be written.
 pub(crate) const CONFLICTS_LEFT_OUT: &str = "synapse_conflicts_left_out_total";
 /// WAL of a peer that is not applied here.
+pub(crate) const DISPLACED_ROWS: &str = "synapse_displaced_rows";
 pub(crate) const LAG_BYTES: &str = "synapse_lag_bytes";
 /// Age of a peer's oldest transaction that is not applied here.
 pub(crate) const LAG_SECONDS: &str = "synapse_lag_seconds";

@@ -76,6 +76,11 @@ impl Contenders {
         self.displaced.contains(&row) || any(&self.rivals) || any(&self.ways)
     }
 
+    /// How many rows are displaced.
+    pub(crate) fn displaced(&self) -> usize {
+        self.displaced.len()
+    }
+
     /// Whether a row of `table` is displaced.
     pub(crate) fn any_of(&self, table: TableId) -> bool {
         let first = self.displaced.range(lowest(table)..).next();

@@ -111,7 +111,8 @@ CREATE TABLE IF NOT EXISTS synapse.rivals (
     table_name   text   NOT NULL,
     row_id       bytea  NOT NULL,
     rival_id     bytea  NOT NULL,
-    key          jsonb  NOT NULL,
+    row_key      jsonb  NOT NULL,
+    rival_key    jsonb  NOT NULL,
     origin       text   NOT NULL,
     hlc          bigint NOT NULL,
     PRIMARY KEY (table_schema, table_name, row_id, rival_id)

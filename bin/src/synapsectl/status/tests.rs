@@ -5,7 +5,7 @@ fn status(peers: serde_json::Value) -> Status {
         "node": "n1", "cluster": "c", "state": "degraded", "pg_version": "15.18", "captured_lsn": "0/20",
         "slot": {"name": "s", "confirmed_lsn": "0/10", "retained_bytes": 2048},
         "memory_bytes": 1024, "journal_bytes": 0, "journal_limit_bytes": 1024,
-        "conflicts": {"total": 3, "by_kind": {"insert_exists": 3}, "per_second": 0.05, "left_out": 2}, "problems": ["cannot apply n2:7@0/10"], "warnings": [],
+        "conflicts": {"total": 3, "by_kind": {"insert_exists": 3}, "per_second": 0.05, "left_out": 2}, "displaced": 7, "problems": ["cannot apply n2:7@0/10"], "warnings": [],
         "peers": peers
     });
     serde_json::from_value(status).unwrap()
@@ -27,6 +27,7 @@ slot       s: confirmed 0/10, WAL retained 2.0 kB
 journal    0 B of 1.0 kB
 memory     1.0 kB
 conflicts  3 (insert_exists 3), 0.1/s, 2 not in the log
+displaced  7 rows; hint: SELECT * FROM synapse.displaced
 
 PEER  STATE      LAG     AGE    APPLIED  CLOCK
 n2    stopped    2.0 kB  1 min  0/8      +0.001 s

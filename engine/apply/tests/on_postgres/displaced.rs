@@ -116,7 +116,8 @@ async fn rivals_are_noted_and_all_rows_are_known_at_a_start() {
     let rival = |row: u8, rival: u8, hlc| Rival {
         row: key(row),
         rival: key(rival),
-        key: vec![text(&format!("\"{rival}"))],
+        row_key: vec![text(&row.to_string())],
+        rival_key: vec![text(&format!("\"{rival}"))],
         origin: origin("n3"),
         hlc: Hlc(hlc),
     };
@@ -164,7 +165,7 @@ async fn a_row_that_nobody_here_wrote_is_told() {
         (zero, "n1:1", "-1", "hlc is -1"),
     ] {
         let sql = format!(
-            "TRUNCATE synapse.rivals; INSERT INTO synapse.rivals VALUES ('public', 't', '{zero}', '{rival_id}', '[]', '{origin}', {hlc})"
+            "TRUNCATE synapse.rivals; INSERT INTO synapse.rivals VALUES ('public', 't', '{zero}', '{rival_id}', '[]', '[]', '{origin}', {hlc})"
         );
         client.batch_execute(&sql).await.unwrap();
         let mut transaction = begin(&mut session, &client, 1, None).await;

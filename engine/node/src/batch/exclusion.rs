@@ -168,7 +168,8 @@ impl Applier {
                 .collect();
             for rival in transaction.rivals(table, &hashes).await? {
                 let (row, other) = (row_of(table, rival.row), row_of(table, rival.rival));
-                found.put(batch, other, table, key_of(table, &rival.key));
+                found.put(batch, row, table, key_of(table, &rival.row_key));
+                found.put(batch, other, table, key_of(table, &rival.rival_key));
                 if neighbours.get(row).is_none() {
                     unknown.push(rival.row);
                 }

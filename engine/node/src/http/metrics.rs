@@ -74,7 +74,7 @@ fn render(status: &Status, counters: &Counters, conflicts: &Conflicts) -> String
 }
 
 /// Metrics of one value each: name, kind, help, value.
-fn single(status: &Status, counters: &Counters) -> [(&'static str, &'static str, &'static str, u64); 6] {
+fn single(status: &Status, counters: &Counters) -> [(&'static str, &'static str, &'static str, u64); 7] {
     [
         (
             telemetry::CAPTURED_TRANSACTIONS,
@@ -111,6 +111,12 @@ fn single(status: &Status, counters: &Counters) -> [(&'static str, &'static str,
             "gauge",
             "Resident memory of the daemon",
             status.memory_bytes,
+        ),
+        (
+            telemetry::DISPLACED_ROWS,
+            "gauge",
+            "Rows of synapse.displaced",
+            status.displaced,
         ),
     ]
 }

@@ -44,6 +44,7 @@ fn sample() -> Status {
             skipped: 3,
             rechecked: 4,
         },
+        displaced: 5,
         join: None,
         problems: Vec::new(),
         warnings: Vec::new(),
@@ -74,6 +75,7 @@ fn the_status_has_the_fields_that_scripts_rely_on() {
     );
     assert_eq!(shown["memory_bytes"], 1);
     assert_eq!(shown["journal_bytes"], 2);
+    assert_eq!(shown["displaced"], 5);
     let expected = serde_json::json!({"total": 6, "by_kind": {"insert_exists": 5, "update_missing": 1}, "per_second": 0.5, "left_out": 1});
     assert_eq!(shown["conflicts"], expected);
     let peer = &shown["peers"][0];

@@ -52,6 +52,12 @@ impl<O: Overflow> Kernel<O> {
         }
     }
 
+    /// How many rows are displaced, as far as the own stream has been read.
+    #[must_use]
+    pub fn displaced(&self) -> usize {
+        self.contenders.displaced()
+    }
+
     /// Whether rows of `table` are displaced, or may be soon: its rows are looked at together with those.
     #[must_use]
     pub fn contended(&self, table: TableId) -> bool {
