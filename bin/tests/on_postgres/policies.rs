@@ -3,6 +3,7 @@
 mod decided;
 mod error;
 mod refused;
+mod sql;
 
 use crate::cluster::{Cluster, Server};
 

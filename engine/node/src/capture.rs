@@ -121,7 +121,11 @@ impl Capture {
 
     async fn step(&mut self, step: Step<'_>, assembler: &Assembler) -> Result<(), Error> {
         match step {
-            Step::Noted | Step::Message(_) => Ok(()),
+            Step::Noted => Ok(()),
+            Step::Message(message) => {
+                self.shared.requests.hear(&message);
+                Ok(())
+            }
             Step::ChunkStart { .. } => {
                 self.pace = Pace::Rest;
                 Ok(())

@@ -64,4 +64,5 @@ pub use config::{
 };
 pub use detach::{Detached, detach};
 pub use error::{Class, Error};
+pub use policies::PolicyChange;
 pub use run::run;

@@ -1,6 +1,8 @@
 //! Conflict policies: rows of `synapse.policies`, which one node writes and all replicate.
 
+mod change;
 mod check;
+pub(crate) mod request;
 pub(crate) mod set;
 
 use std::sync::Mutex;
@@ -16,6 +18,7 @@ use crate::error::Error;
 use crate::shared::{NodeKernel, Shared, UNPOISONED};
 use crate::tables::Numbers;
 
+pub use change::PolicyChange;
 pub(crate) use check::problems;
 
 /// A row of `synapse.policies`.

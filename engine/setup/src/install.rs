@@ -33,6 +33,7 @@ pub async fn install(client: &mut Client, wanted: &Wanted) -> Result<Installed> 
             sql::SWEEP,
             sql::EVENT,
             sql::FENCE,
+            sql::POLICY,
         ];
         run(client, "create schema synapse", &steps).await?;
     } else {
@@ -82,11 +83,12 @@ pub fn admin_script(role: &str) -> String {
         sql::SWEEP,
         sql::EVENT,
         sql::FENCE,
+        sql::POLICY,
     ];
     format!(
         "BEGIN;\n{}\nGRANT USAGE ON SCHEMA synapse TO {role};\n\
          GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA synapse TO {role};\n\
-         GRANT EXECUTE ON FUNCTION synapse.sweep(boolean) TO {role};\nCOMMIT;\n\
+         GRANT EXECUTE ON FUNCTION synapse.sweep(boolean), synapse.request_waits(text) TO {role};\nCOMMIT;\n\
          SELECT * FROM synapse.sweep(false);\n{}",
         parts.join("\n"),
         sql::PUBLICATION
@@ -103,6 +105,8 @@ struct Standing {
     ours: bool,
     /// The tables of conflicts: a database that an earlier version was installed in lacks them.
     conflicts: bool,
+    /// The function that sets policies, as well.
+    set_policy: bool,
     event_trigger: bool,
     publication: bool,
 }
@@ -118,6 +122,7 @@ impl Standing {
                         EXISTS (SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
                                  WHERE n.nspname = 'synapse' AND c.relname = 'identities'), \
                         to_regclass('synapse.conflict_log') IS NOT NULL AND to_regclass('synapse.policies') IS NOT NULL, \
+                        to_regprocedure('synapse.set_conflict_policy(regclass,text)') IS NOT NULL, \
                         EXISTS (SELECT FROM pg_event_trigger WHERE evtname = 'synapse'), \
                         EXISTS (SELECT FROM pg_publication WHERE pubname = 'synapse' AND puballtables)",
                 &[],
@@ -132,8 +137,9 @@ impl Standing {
             foreign: row.get::<_, bool>(3) && !ours,
             ours,
             conflicts: row.get(5),
-            event_trigger: row.get(6),
-            publication: row.get(7),
+            set_policy: row.get(6),
+            event_trigger: row.get(7),
+            publication: row.get(8),
         })
     }
 
@@ -164,6 +170,7 @@ impl Standing {
                 self.conflicts || !self.ours,
                 "tables synapse.conflict_log and synapse.policies",
             ),
+            (self.set_policy || !self.ours, "function synapse.set_conflict_policy"),
             (self.event_trigger, "event trigger synapse"),
             (self.publication, "publication synapse"),
         ];

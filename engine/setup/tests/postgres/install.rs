@@ -161,15 +161,20 @@ async fn a_role_without_rights_is_told_what_to_run_and_can_go_on_then() {
             .batch_execute(
                 "INSERT INTO synapse.skipped VALUES ('n2:1', '0/1', 'r', '[]'); \
                  INSERT INTO synapse.conflict_log (table_name, key, kind, policy, local_stamp, remote_stamp, verdict) \
-                 VALUES ('public.t', '{}', 'k', 'p', '{}', '{}', 'local'); DELETE FROM synapse.conflict_log",
+                 VALUES ('public.t', '{}', 'k', 'p', '{}', '{}', 'local'); DELETE FROM synapse.conflict_log; \
+                 INSERT INTO synapse.answer (request) VALUES ('r'); SELECT synapse.request_waits('{}')",
             )
             .await
             .unwrap();
         // As an earlier version left it.
-        admin.batch_execute("DROP TABLE synapse.conflict_log").await.unwrap();
+        admin
+            .batch_execute("DROP TABLE synapse.conflict_log; DROP FUNCTION synapse.set_conflict_policy")
+            .await
+            .unwrap();
         let error = install(&mut client, &wanted()).await.unwrap_err();
         assert!(
-            matches!(&error, Error::NeedsSuperuser { missing, .. } if missing.contains("synapse.conflict_log")),
+            matches!(&error, Error::NeedsSuperuser { missing, .. } if missing.contains("synapse.conflict_log")
+                && missing.contains("synapse.set_conflict_policy")),
             "{error}"
         );
         admin.batch_execute(&script).await.unwrap();
