@@ -1,5 +1,6 @@
 //! Conflict policies on real clusters: links are held, so that writes truly are concurrent.
 
+mod check;
 mod decided;
 mod error;
 mod refused;

@@ -19,7 +19,7 @@ use crate::shared::{NodeKernel, Shared, UNPOISONED};
 use crate::tables::Numbers;
 
 pub use change::PolicyChange;
-pub(crate) use check::problems;
+pub(crate) use check::{of_function, of_table, problems};
 
 /// A row of `synapse.policies`.
 #[derive(Clone, Debug, PartialEq, Eq)]
