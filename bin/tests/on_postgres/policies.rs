@@ -3,6 +3,7 @@
 mod check;
 mod decided;
 mod error;
+mod page;
 mod refused;
 mod sql;
 

@@ -70,7 +70,7 @@ pub enum Error {
 /// A conflict that a person has to decide.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "transactions {incoming} and {standing} wrote the same row of table {schema}.{table}, and its policy is to ask a person; hint: synapsectl table set {schema}.{table} --policy …, then synapsectl apply retry; or synapsectl apply skip"
+    "transactions {incoming} and {standing} wrote the same row of table {schema}.{table}, and its policy is to ask a person; hint: synapsectl table set --table {schema}.{table} --policy …, then synapsectl apply retry; or synapsectl apply skip"
 )]
 pub struct Undecided {
     /// Schema of the table.
