@@ -1,5 +1,6 @@
 //! `conflict`: writes that met others they had not seen, and what became of them.
 
+mod check;
 mod list;
 mod stats;
 
@@ -7,6 +8,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 use serde::Deserialize;
+use serde_json::json;
 
 use crate::api::{PATIENCE, Reach, escaped};
 use crate::columns::{aligned, row};
@@ -14,7 +16,7 @@ use crate::exit::Exit;
 use crate::output::Output;
 use crate::printable::printable;
 
-/// Show conflicts that a node has decided
+/// Show conflicts that a node has decided, and try functions that are to decide
 #[derive(Subcommand)]
 pub(crate) enum Conflict {
     /// List what its log holds, the latest first
@@ -32,6 +34,16 @@ pub(crate) enum Conflict {
     Stats {
         #[command(flatten)]
         filter: Filter,
+    },
+    /// Try a function for `custom`: is it commutative, associative and idempotent, on rows of the table and rows made from
+    /// them? Nothing is written. Exit code 1 when it is not
+    Check {
+        /// The table, with or without its schema
+        #[arg(long)]
+        table: String,
+        /// The function: schema.function
+        #[arg(long)]
+        function: String,
     },
 }
 
@@ -105,6 +117,12 @@ impl Conflict {
                 let path = format!("/v1/conflicts/stats?{}", filter.query().join("&"));
                 let (stats, body) = reach.ask::<stats::Stats>(&path, PATIENCE)?;
                 output.pass(&body, || stats.text())?;
+            }
+            Conflict::Check { table, function } => {
+                let request = json!({ "table": table, "function": function });
+                let (checked, body) = reach.change::<check::Checked>("/v1/conflicts/check", &request)?;
+                output.pass(&body, || checked.text())?;
+                return Ok(checked.exit().into());
             }
         }
         Ok(Exit::Done.into())

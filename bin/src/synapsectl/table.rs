@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use clap::Subcommand;
 use serde::Deserialize;
 use serde_json::json;
+use synapse_engine_node::PolicyChange;
 
 use crate::api::{PATIENCE, Reach};
 use crate::columns::{aligned, row};
@@ -37,13 +38,6 @@ struct Listed {
     note: Option<String>,
 }
 
-#[derive(Deserialize)]
-struct Set {
-    table: String,
-    policy: String,
-    everywhere: bool,
-}
-
 impl Table {
     pub(crate) fn run(self, reach: &Reach, output: Output) -> anyhow::Result<ExitCode> {
         match self {
@@ -54,24 +48,10 @@ impl Table {
             }
             Table::Set { table, policy } => {
                 let request = json!({ "table": table, "policy": policy });
-                let (set, body) = reach.change::<Set>("/v1/tables/policy", &request)?;
-                output.pass(&body, || set.text())?;
+                let (set, body) = reach.change::<PolicyChange>("/v1/tables/policy", &request)?;
+                output.pass(&body, || format!("{set}\n"))?;
                 Ok(Exit::Done.into())
             }
-        }
-    }
-}
-
-impl Set {
-    fn text(&self) -> String {
-        let Set {
-            table,
-            policy,
-            everywhere,
-        } = self;
-        match everywhere {
-            true => format!("{table}: {policy}, on every node\n"),
-            false => format!("{table}: {policy}; it is on its way, and not on every node yet\n"),
         }
     }
 }

@@ -11,6 +11,7 @@ mod servers;
 mod sql;
 mod wait;
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::net::{Ipv4Addr, TcpListener};
 use std::os::unix::fs::PermissionsExt;
@@ -35,19 +36,36 @@ pub(crate) struct Cluster {
     dir: tempfile::TempDir,
 }
 
+/// What a cluster's nodes run.
+pub(crate) struct Programs {
+    /// The directory of each node's server.
+    pub(crate) servers: BTreeMap<String, PathBuf>,
+    pub(crate) synapsed: PathBuf,
+}
+
 impl Cluster {
     /// A cluster of nodes with these servers, all ready.
     pub(crate) async fn start(servers: &[Server]) -> Cluster {
-        let dir = tempfile::Builder::new().prefix("syn").tempdir_in("/tmp").unwrap();
-        fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o755)).unwrap();
         let bins = servers
             .iter()
             .enumerate()
             .map(|(i, server)| (format!("n{}", i + 1), server.bin()));
+        let programs = Programs {
+            servers: bins.collect(),
+            synapsed: PathBuf::from(env!("CARGO_BIN_EXE_synapsed")),
+        };
+        Cluster::start_with(servers, |_| programs).await
+    }
+
+    /// A cluster whose programs may be made in its directory.
+    pub(crate) async fn start_with(servers: &[Server], programs: impl FnOnce(&Path) -> Programs) -> Cluster {
+        let dir = tempfile::Builder::new().prefix("syn").tempdir_in("/tmp").unwrap();
+        fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o755)).unwrap();
+        let programs = programs(dir.path());
         let mut options = Options {
             nodes: servers.len(),
-            pg_bin: PgBin::PerNode(bins.collect()),
-            synapsed: Some(PathBuf::from(env!("CARGO_BIN_EXE_synapsed"))),
+            pg_bin: PgBin::PerNode(programs.servers),
+            synapsed: Some(programs.synapsed),
             ..Options::new(dir.path().join("c"))
         };
         let mut bases = free_bases(servers.len());

@@ -3,6 +3,7 @@
 #![cfg(test)]
 
 mod bank;
+mod clocks;
 #[path = "../cluster/mod.rs"]
 #[expect(dead_code, reason = "other tests use the rest of it")]
 mod cluster;

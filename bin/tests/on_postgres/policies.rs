@@ -1,8 +1,11 @@
 //! Conflict policies on real clusters: links are held, so that writes truly are concurrent.
 
+mod check;
 mod decided;
 mod error;
+mod page;
 mod refused;
+mod sql;
 
 use crate::cluster::{Cluster, Server};
 

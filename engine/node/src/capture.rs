@@ -124,8 +124,13 @@ impl Capture {
     }
 
     async fn step(&mut self, step: Step<'_>, assembler: &Assembler) -> Result<(), Error> {
+        self.contend(&step);
         match step {
-            Step::Noted | Step::Message(_) => Ok(()),
+            Step::Noted => Ok(()),
+            Step::Message(message) => {
+                self.shared.requests.hear(&message);
+                Ok(())
+            }
             Step::ChunkStart { .. } => {
                 self.pace = Pace::Rest;
                 Ok(())
@@ -152,17 +157,12 @@ impl Capture {
                 Ok(())
             }
             // Their origin's log has them.
-            Step::Change(change) if self.ours => {
+            Step::Change(_) if self.ours => {
                 self.pace = Pace::Rest;
-                self.contend(Streams::COMMITTED, 0, &change);
                 Ok(())
             }
-            Step::ChunkChange { xid, subxid, change } if self.streams.is_ours(xid.0) => {
-                self.contend(xid.0, subxid.0, &change);
-                Ok(())
-            }
+            Step::ChunkChange { xid, .. } if self.streams.is_ours(xid.0) => Ok(()),
             Step::Change(change) => {
-                self.contend(Streams::COMMITTED, 0, &change);
                 self.relations.push(&mut self.open, &change, 0).await?;
                 if self.open.bytes() > IN_MEMORY_MAX {
                     self.streams.spill(Streams::COMMITTED, &mut self.open)?;
@@ -170,7 +170,6 @@ impl Capture {
                 Ok(())
             }
             Step::ChunkChange { xid, subxid, change } => {
-                self.contend(xid.0, subxid.0, &change);
                 let set = self.streams.open(xid.0);
                 self.relations.push(set, &change, subxid.0).await?;
                 self.streams.spill_if_large(xid.0)
@@ -253,7 +252,18 @@ impl Capture {
     }
 
     /// Takes note of what a change says of displaced rows.
-    fn contend(&mut self, xid: u32, subxid: u32, change: &Change<'_>) {
+    fn contend(&mut self, step: &Step<'_>) {
+        let (xid, subxid, change) = match step {
+            Step::Change(change) => (Streams::COMMITTED, 0, change),
+            Step::ChunkChange { xid, subxid, change } => (xid.0, subxid.0, change),
+            Step::Noted
+            | Step::Message(_)
+            | Step::ChunkStart { .. }
+            | Step::ChunkStop { .. }
+            | Step::StreamAbort { .. }
+            | Step::Begin(_)
+            | Step::Commit(_) => return,
+        };
         if let Some(contention) = contention::of_change(change, &self.shared.numbers) {
             self.contentions.push(xid, subxid, contention);
         }

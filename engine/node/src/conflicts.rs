@@ -1,5 +1,6 @@
 //! Conflicts as this node decided them: counted, and as far as the rate allows kept in `synapse.conflict_log`.
 
+mod check;
 mod list;
 mod policy;
 mod rate;
@@ -14,6 +15,7 @@ use synapse_engine_replication::Monotonic;
 
 use crate::config::ConflictsSection;
 use crate::shared::UNPOISONED;
+pub(crate) use check::{CheckError, Checked, check};
 pub(crate) use list::{Filter, Listed, Page, list};
 pub(crate) use policy::{KINDS, NO_POLICY, VERDICTS, policy_named, policy_of};
 use rate::Rate;

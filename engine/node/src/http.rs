@@ -1,5 +1,6 @@
 //! The HTTP API on loopback: questions are free, changes ask for the token.
 
+mod check;
 mod conflicts;
 mod failure;
 mod join;
@@ -57,6 +58,7 @@ fn router(api: Arc<Api>) -> Router {
         .route("/v1/apply/skip", post(stops::skip))
         .route("/v1/node/join", post(join::join))
         .route("/v1/tables/policy", post(policies::set_policy))
+        .route("/v1/conflicts/check", post(check::check))
         .route("/v1/link/hold", post(links::hold))
         .route("/v1/link/resume", post(links::resume))
         .route("/v1/repair", post(verify::repair))

@@ -177,9 +177,11 @@ impl Applier {
         if peer.stop.is_some() {
             return Ok(false);
         }
-        let kernel = lock(&self.kernel);
+        let mut kernel = lock(&self.kernel);
         let now = self.shared.clock.monotonic();
-        (peer.waits_for, peer.clock_ahead) = (None, false);
+        // Peers may not have been heard yet.
+        kernel.own_clock(clock::now_hlc(), now);
+        (peer.waits_for, peer.clock_ahead) = (None, None);
         if line.waiting.front().is_some_and(alone) {
             return Ok(true);
         }
@@ -199,8 +201,8 @@ impl Applier {
                     peer.waits_for = Some((other, lsn));
                     break;
                 }
-                Delivery::Held { .. } => {
-                    peer.clock_ahead = true;
+                Delivery::Held { hlc } => {
+                    peer.clock_ahead = Some(hlc);
                     break;
                 }
                 Delivery::Now => {}

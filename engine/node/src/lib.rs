@@ -65,4 +65,5 @@ pub use config::{
 };
 pub use detach::{Detached, Discard, detach};
 pub use error::{Class, Error};
+pub use policies::PolicyChange;
 pub use run::run;

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use serde::Serialize;
-use synapse_engine_identity::{Origin, TxnId};
+use synapse_engine_identity::{Hlc, Origin, TxnId};
 use synapse_engine_transport::Receiver;
 use synapse_wal_types::Lsn;
 
@@ -28,8 +28,8 @@ pub(crate) struct Peer {
     pub(crate) skip: Option<TxnId>,
     /// Whose transaction its next one waits for.
     pub(crate) waits_for: Option<(Origin, Lsn)>,
-    /// Its time lies so far ahead that it is held back.
-    pub(crate) clock_ahead: bool,
+    /// The time of its next transaction, which lies so far ahead that it is held back.
+    pub(crate) clock_ahead: Option<Hlc>,
 }
 
 /// A transaction that cannot be applied.

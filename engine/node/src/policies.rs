@@ -1,6 +1,8 @@
 //! Conflict policies: rows of `synapse.policies`, which one node writes and all replicate.
 
+mod change;
 mod check;
+pub(crate) mod request;
 pub(crate) mod set;
 
 use std::sync::Mutex;
@@ -16,7 +18,8 @@ use crate::error::Error;
 use crate::shared::{NodeKernel, Shared, UNPOISONED};
 use crate::tables::Numbers;
 
-pub(crate) use check::problems;
+pub use change::PolicyChange;
+pub(crate) use check::{of_function, of_table, problems};
 
 /// A row of `synapse.policies`.
 #[derive(Clone, Debug, PartialEq, Eq)]

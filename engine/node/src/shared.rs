@@ -19,6 +19,7 @@ use crate::growth::Growth;
 use crate::join::{Joining, Known};
 use crate::mend::{self, Places};
 use crate::peer::Peer;
+use crate::policies::request::Requests;
 use crate::state::State;
 use crate::tables::{Directory, Numbers};
 use crate::telemetry::Counters;
@@ -72,6 +73,8 @@ pub(crate) struct Shared {
     pub(crate) copies: Mutex<BTreeMap<u64, Arc<OpenCopy>>>,
     /// Held while journals are pruned.
     pub(crate) pruning: tokio::sync::Mutex<()>,
+    /// Policies that are asked for in SQL.
+    pub(crate) requests: Requests,
     /// Held while a policy is given its epoch.
     pub(crate) setting_policy: tokio::sync::Mutex<()>,
     kernel: RwLock<Option<Arc<Mutex<NodeKernel>>>>,
@@ -176,6 +179,7 @@ impl Shared {
             joining: Joining::new(&parts.state.join),
             copies: Mutex::default(),
             pruning: tokio::sync::Mutex::default(),
+            requests: Requests::default(),
             setting_policy: tokio::sync::Mutex::default(),
             kernel: RwLock::new(None),
             directory: RwLock::new(Arc::new(parts.directory)),

@@ -94,7 +94,7 @@ pub(crate) fn status(shared: &Shared, slot: &SlotWatch) -> Status {
     let peers = peers::all(shared);
     let seen = slot.seen();
     let damaged = mend::standing(shared);
-    let problems = problems::problems(shared, seen.as_ref(), &damaged);
+    let problems = problems::problems(shared, seen.as_ref(), &damaged, &peers);
     let (journal_bytes, journal_limit_bytes) = (shared.journal.bytes(), shared.journal.limit_bytes());
     let counters = &shared.counters;
     let captured = shared.kernel().map(|kernel| lock(&kernel).stamper().state().captured);

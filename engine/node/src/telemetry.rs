@@ -35,6 +35,10 @@ pub(crate) const DISPLACED_ROWS: &str = "synapse_displaced_rows";
 pub(crate) const LAG_BYTES: &str = "synapse_lag_bytes";
 /// Age of a peer's oldest transaction that is not applied here.
 pub(crate) const LAG_SECONDS: &str = "synapse_lag_seconds";
+/// How far this node's clock is ahead of a peer's.
+pub(crate) const CLOCK_SKEW_SECONDS: &str = "synapse_clock_skew_seconds";
+/// For how long a peer's transactions wait, whose time lies too far ahead.
+pub(crate) const CLOCK_HELD_SECONDS: &str = "synapse_clock_held_seconds";
 /// Journals on disk.
 pub(crate) const JOURNAL_BYTES: &str = "synapse_journal_bytes";
 /// Damaged blocks of journals that were put back.

@@ -70,7 +70,7 @@ pub enum Error {
 /// A conflict that a person has to decide.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "{what} table {schema}.{table}, and its policy is to ask a person; hint: synapsectl table set {schema}.{table} --policy …, then synapsectl apply retry; or synapsectl apply skip"
+    "{what} table {schema}.{table}, and its policy is to ask a person; hint: synapsectl table set --table {schema}.{table} --policy …, then synapsectl apply retry; or synapsectl apply skip"
 )]
 pub struct Undecided {
     /// Schema of the table.
@@ -114,7 +114,7 @@ impl Undecided {
     pub(crate) fn excluded(table: &Table, row: RowId, writers: [Option<TxnId>; 2]) -> Error {
         let writers: Vec<String> = writers.into_iter().flatten().map(|txn| txn.to_string()).collect();
         let what = format!(
-            "two rows exclude each other, the last written by {}, of",
+            "transactions {} wrote rows that exclude each other in",
             writers.join(" and ")
         );
         Self::over(table, row, what)

@@ -60,6 +60,21 @@ impl Clocks {
         clocks.get(self.members / 2).copied()
     }
 
+    /// What received times are compared with: the majority's clock, or while none has been heard, as after a start, this
+    /// node's own. What is applied cannot be taken back, and moves this node's own time ahead.
+    #[must_use]
+    pub fn reference(&self, now: Monotonic) -> Option<Hlc> {
+        let own = || self.heard.get(&self.me).map(|(clock, at)| carried(*clock, *at, now));
+        self.majority(now).or_else(own)
+    }
+
+    /// Whether a received `time` lies so far ahead that it must not be applied yet.
+    #[must_use]
+    pub fn holds(&self, time: Hlc, skew_max_micros: u64, now: Monotonic) -> bool {
+        let reference = self.reference(now);
+        reference.is_some_and(|reference| time.0 > reference.0.saturating_add(skew_max_micros))
+    }
+
     /// Whether `time` may be believed, given the permitted skew in microseconds.
     #[must_use]
     pub fn believe(&self, time: Hlc, skew_max_micros: u64, now: Monotonic) -> Believed {
@@ -96,3 +111,6 @@ fn carried(clock: Hlc, at: Monotonic, now: Monotonic) -> Hlc {
         .0
         .saturating_add(now.0.saturating_sub(at.0).min(CARRIED_MAX_MICROS)))
 }
+
+#[cfg(test)]
+mod tests;

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use synapse_engine_identity::{Context, Epoch, Hlc, Origin, RowId, Stamp, TableId, Write};
 use synapse_wal_types::{Lsn, PgTimestamp, Xid};
 
-use crate::clock::{Believed, Clocks, Monotonic};
+use crate::clock::{Clocks, Monotonic};
 use crate::contenders::{Contenders, Contention};
 use crate::late::{InProgress, Recent};
 use crate::marker::{Barrier, Marker, MarkerKind};
@@ -358,9 +358,9 @@ impl<O: Overflow> Kernel<O> {
         if let Some((k, lsn)) = stamp.context.iter().find(missing) {
             return Delivery::WaitsFor(k, lsn);
         }
-        match self.clocks.believe(stamp.hlc, self.limits.clock_skew_max_micros, now) {
-            Believed::TooFar => Delivery::Held { hlc: stamp.hlc },
-            Believed::Lasting | Believed::Now => Delivery::Now,
+        match self.clocks.holds(stamp.hlc, self.limits.clock_skew_max_micros, now) {
+            true => Delivery::Held { hlc: stamp.hlc },
+            false => Delivery::Now,
         }
     }
 

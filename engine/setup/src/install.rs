@@ -33,6 +33,7 @@ pub async fn install(client: &mut Client, wanted: &Wanted) -> Result<Installed> 
             sql::SWEEP,
             sql::EVENT,
             sql::FENCE,
+            sql::POLICY,
         ];
         run(client, "create schema synapse", &steps).await?;
     } else {
@@ -82,11 +83,12 @@ pub fn admin_script(role: &str) -> String {
         sql::SWEEP,
         sql::EVENT,
         sql::FENCE,
+        sql::POLICY,
     ];
     format!(
         "BEGIN;\n{}\nGRANT USAGE ON SCHEMA synapse TO {role};\n\
          GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA synapse TO {role};\n\
-         GRANT EXECUTE ON FUNCTION synapse.sweep(boolean) TO {role};\nCOMMIT;\n\
+         GRANT EXECUTE ON FUNCTION synapse.sweep(boolean), synapse.request_waits(text) TO {role};\nCOMMIT;\n\
          SELECT * FROM synapse.sweep(false);\n{}",
         parts.join("\n"),
         sql::PUBLICATION
@@ -105,6 +107,8 @@ struct Standing {
     conflicts: bool,
     /// The tables of rows that exclude each other, which came later still.
     displaced: bool,
+    /// The function that sets policies, as well.
+    set_policy: bool,
     event_trigger: bool,
     publication: bool,
 }
@@ -121,6 +125,7 @@ impl Standing {
                                  WHERE n.nspname = 'synapse' AND c.relname = 'identities'), \
                         to_regclass('synapse.conflict_log') IS NOT NULL AND to_regclass('synapse.policies') IS NOT NULL, \
                         to_regclass('synapse.displaced') IS NOT NULL AND to_regclass('synapse.rivals') IS NOT NULL, \
+                        to_regprocedure('synapse.set_conflict_policy(regclass,text)') IS NOT NULL, \
                         EXISTS (SELECT FROM pg_event_trigger WHERE evtname = 'synapse'), \
                         EXISTS (SELECT FROM pg_publication WHERE pubname = 'synapse' AND puballtables)",
                 &[],
@@ -136,8 +141,9 @@ impl Standing {
             ours,
             conflicts: row.get(5),
             displaced: row.get(6),
-            event_trigger: row.get(7),
-            publication: row.get(8),
+            set_policy: row.get(7),
+            event_trigger: row.get(8),
+            publication: row.get(9),
         })
     }
 
@@ -172,6 +178,7 @@ impl Standing {
                 self.displaced || !self.ours,
                 "tables synapse.displaced and synapse.rivals",
             ),
+            (self.set_policy || !self.ours, "function synapse.set_conflict_policy"),
             (self.event_trigger, "event trigger synapse"),
             (self.publication, "publication synapse"),
         ];

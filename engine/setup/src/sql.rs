@@ -12,6 +12,8 @@ pub(crate) const SWEEP: &str = include_str!("../sql/sweep.sql");
 pub(crate) const EVENT: &str = include_str!("../sql/event.sql");
 /// The function that the fence of a joining node calls.
 pub(crate) const FENCE: &str = include_str!("../sql/fence.sql");
+/// The function that sets a conflict policy, and what it needs.
+pub(crate) const POLICY: &str = include_str!("../sql/policy.sql");
 /// The publication.
 pub(crate) const PUBLICATION: &str = include_str!("../sql/publication.sql");
 /// All tables and what is to be known of them, as one JSON text a row.

@@ -35,6 +35,9 @@ pub(crate) enum AskError {
 }
 
 impl AskError {
+    /// What would help.
+    pub(crate) const HINT: &str = "look at `synapsectl status` of that node";
+
     /// The failure of a node that answers beside the question.
     pub(crate) fn beside(node: NodeId) -> Self {
         AskError::Failed {

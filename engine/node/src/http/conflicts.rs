@@ -93,23 +93,24 @@ pub(crate) async fn stats(
 /// A table may be named without its schema, where that is enough.
 fn in_full(shared: &Shared, filter: &mut Filter) -> Result<(), Failure> {
     let Some(name) = &mut filter.table else { return Ok(()) };
+    // A table that was dropped may be in the log.
+    if let Some((schema, table)) = named(shared, name)? {
+        *name = format!("{schema}.{table}");
+    }
+    Ok(())
+}
+
+/// Schema and name of the replicated table that is called so, with its schema or without.
+pub(super) fn named(shared: &Shared, name: &str) -> Result<Option<(String, String)>, Failure> {
     let directory = shared.directory();
-    let found = directory.named(name);
-    let names: Vec<String> = found
-        .iter()
-        .map(|table| format!("{}.{}", table.schema, table.name))
-        .collect();
-    match &names[..] {
-        // A table that was dropped may be in the log.
-        [] => Ok(()),
-        [one] => {
-            name.clone_from(one);
-            Ok(())
+    match directory.named(name)[..] {
+        [] => Ok(None),
+        [one] => Ok(Some((one.schema.clone(), one.name.clone()))),
+        ref several => {
+            let names = several.iter().map(|table| format!("{}.{}", table.schema, table.name));
+            let names = names.collect::<Vec<_>>().join(", ");
+            Err(Failure::usage(format!("table {name:?}: expected one of {names}")))
         }
-        several => Err(Failure::usage(format!(
-            "table {name:?}: expected one of {}",
-            several.join(", ")
-        ))),
     }
 }
 

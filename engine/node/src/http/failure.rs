@@ -84,7 +84,7 @@ impl From<Error> for Failure {
 
 impl From<AskError> for Failure {
     fn from(error: AskError) -> Self {
-        Failure::unreachable(error).hint("look at `synapsectl status` of that node")
+        Failure::unreachable(error).hint(AskError::HINT)
     }
 }
 

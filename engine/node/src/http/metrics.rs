@@ -10,7 +10,7 @@ use axum::response::{IntoResponse, Response};
 use super::Api;
 use super::queries::built;
 use crate::conflicts::{Class, Conflicts, Counts};
-use crate::status::Status;
+use crate::status::{PeerStatus, Status};
 use crate::telemetry::{self, Counters};
 
 const FORMAT: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -37,6 +37,7 @@ fn render(status: &Status, counters: &Counters, conflicts: &Conflicts) -> String
     for peer in peers() {
         page.sample(telemetry::LAG_SECONDS, &[("peer", &peer.node)], peer.lag_seconds);
     }
+    page.clocks(&status.peers);
     page.family(
         telemetry::APPLIED_TRANSACTIONS,
         "counter",
@@ -140,6 +141,25 @@ impl Page {
             format!("{{{}}}", labels.join(","))
         };
         self.line(format_args!("{name}{labels} {value}"));
+    }
+
+    fn clocks(&mut self, peers: &[PeerStatus]) {
+        let name = telemetry::CLOCK_SKEW_SECONDS;
+        self.family(name, "gauge", "How far this node's clock is ahead of a peer's");
+        for peer in peers {
+            if let Some(skew) = peer.clock_skew_seconds {
+                self.sample(name, &[("peer", &peer.node)], skew);
+            }
+        }
+        let name = telemetry::CLOCK_HELD_SECONDS;
+        self.family(
+            name,
+            "gauge",
+            "For how long a peer's transactions wait, whose time lies too far ahead",
+        );
+        for peer in peers {
+            self.sample(name, &[("peer", &peer.node)], peer.held_seconds.unwrap_or(0.0));
+        }
     }
 
     fn conflicts(&mut self, name: &str, help: &str, counts: Counts) {

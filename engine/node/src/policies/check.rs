@@ -47,7 +47,7 @@ fn missing(catalog: &Catalog, schema: &str, name: &str) -> String {
 }
 
 /// What the table itself has against it.
-fn of_table(table: &Table, policy: &Policy) -> Vec<String> {
+pub(crate) fn of_table(table: &Table, policy: &Policy) -> Vec<String> {
     let Some(key) = table.key() else {
         return vec![format!(
             "{}.{} has no key, so that its rows have no conflicts; hint: give it a primary key",
@@ -96,7 +96,8 @@ async fn not_ours(client: &Client, schema: &str, name: &str) -> Result<Option<St
     }))
 }
 
-async fn of_function(client: &Client, function: &str) -> Result<Option<String>, Error> {
+/// What stands in the way of calling it.
+pub(crate) async fn of_function(client: &Client, function: &str) -> Result<Option<String>, Error> {
     let signature = format!("{function}(jsonb,jsonb,jsonb,jsonb)");
     let sql = "SELECT p.prorettype = 'jsonb'::regtype, has_function_privilege(p.oid, 'EXECUTE'), p.prokind = 'f' \
                FROM pg_proc p WHERE p.oid = to_regprocedure($1)";

@@ -1,21 +1,25 @@
 //! Setting a policy: the node whose name is first gives it an epoch, once every node has said that it can be in force.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::future::try_join_all;
 use synapse_engine_identity::{Epoch, NodeId};
 use synapse_engine_replication::{InvalidPolicy, Policy};
 use tokio_postgres::Client;
 
+use super::PolicyChange;
 use crate::answer::{AskError, ask_one};
 use crate::error::Error;
 use crate::frames::{Answer, Request};
 use crate::shared::Shared;
 use crate::sql;
-use crate::wait::nodes;
+use crate::wait::{self, nodes};
 
 /// How long a table is waited for that somebody else writes: who waits behind us waits as long.
 const LOCK_TIMEOUT_MS: u32 = 3_000;
+/// How long it is waited for that the policy is in force on every node; it comes there anyway.
+const EVERYWHERE_PATIENCE: Duration = Duration::from_secs(10);
 
 /// Why a policy was not set. Nothing has changed then, anywhere.
 #[derive(Debug, thiserror::Error)]
@@ -39,13 +43,50 @@ pub(crate) enum SetError {
     /// It cannot be in force on some node.
     #[error("the policy cannot be in force: {}", .0.join("; "))]
     Problems(Vec<String>),
+    /// The node that gives policies their epochs says why not.
+    #[error("{node}: {why}")]
+    Refused {
+        /// The node.
+        node: NodeId,
+        /// In its words.
+        why: String,
+    },
     /// The server of the node that sets it refused.
     #[error(transparent)]
     Failed(#[from] Error),
 }
 
+impl SetError {
+    /// What would help.
+    pub(crate) fn hint(&self) -> Option<&'static str> {
+        match self {
+            SetError::Missing { .. } => Some("`synapsectl status` shows who is missing"),
+            SetError::Problems(_) | SetError::Refused { .. } => Some("nothing has changed, on no node"),
+            SetError::Ask(_) => Some(AskError::HINT),
+            SetError::Invalid(_) | SetError::Failed(_) => None,
+        }
+    }
+}
+
+/// Sets the policy of a table, from whichever node, and waits for a while until it is in force on every node.
+pub(crate) async fn set_and_wait(
+    shared: &Arc<Shared>,
+    schema: &str,
+    table: &str,
+    policy: &str,
+) -> Result<PolicyChange, SetError> {
+    let epoch = set(shared, schema, table, policy).await?;
+    let waited = wait::wait(shared, EVERYWHERE_PATIENCE).await;
+    Ok(PolicyChange {
+        table: format!("{schema}.{table}"),
+        policy: policy.to_owned(),
+        epoch: epoch.0,
+        everywhere: waited.done,
+    })
+}
+
 /// Sets the policy of a table, from whichever node.
-pub(crate) async fn set(shared: &Arc<Shared>, schema: &str, table: &str, policy: &str) -> Result<Epoch, SetError> {
+async fn set(shared: &Arc<Shared>, schema: &str, table: &str, policy: &str) -> Result<Epoch, SetError> {
     let parsed: Policy = policy.parse()?;
     all_linked(shared)?;
     let first = nodes(shared).into_iter().next().unwrap_or(shared.me.node);
@@ -58,10 +99,12 @@ pub(crate) async fn set(shared: &Arc<Shared>, schema: &str, table: &str, policy:
         table,
         policy: parsed.to_string(),
     };
-    let Answer::PolicySet { epoch } = ask_one(shared, first, request).await? else {
-        return Err(AskError::beside(first).into());
-    };
-    Ok(Epoch(epoch))
+    match ask_one(shared, first, request).await {
+        Ok(Answer::PolicySet { epoch }) => Ok(Epoch(epoch)),
+        Ok(_) => Err(AskError::beside(first).into()),
+        Err(AskError::Failed { node, why }) => Err(SetError::Refused { node, why }),
+        Err(error @ AskError::Unreachable { .. }) => Err(error.into()),
+    }
 }
 
 /// Sets the policy of a table: asked of the node whose name is first.

@@ -1,10 +1,10 @@
 //! Each peer's part of the status.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use serde::Serialize;
-use synapse_engine_identity::{Context, NodeId, Origin};
+use synapse_engine_identity::{Context, Hlc, NodeId, Origin};
 use synapse_wal_types::Lsn;
 
 use super::lag::{Lag, lag};
@@ -23,6 +23,8 @@ pub(crate) struct PeerStatus {
     pub(crate) lag_seconds: f64,
     /// How far this node's clock is ahead of the peer's.
     pub(crate) clock_skew_seconds: Option<f64>,
+    /// For how long its next transaction waits, whose time lies too far ahead of the majority's clock.
+    pub(crate) held_seconds: Option<f64>,
     /// Whose transaction its next one waits for.
     pub(crate) waits_for: Option<String>,
     /// Whether this node was told to ship nothing to the peer.
@@ -56,13 +58,14 @@ struct Seen {
     origin: Option<Origin>,
     state: PeerState,
     waits_for: Option<(Origin, Lsn)>,
+    clock_ahead: Option<Hlc>,
     error: Option<ErrorStatus>,
     beat: Option<(Beat, Instant)>,
 }
 
 /// All peers by name; then addresses that nobody has answered at.
 pub(super) fn all(shared: &Shared) -> Vec<PeerStatus> {
-    let (applied, skews) = known(shared);
+    let known = known(shared);
     let held = shared.state().held;
     let (seen, silent) = {
         let peers = shared.peers();
@@ -72,30 +75,50 @@ pub(super) fn all(shared: &Shared) -> Vec<PeerStatus> {
     let mut statuses: Vec<PeerStatus> = seen
         .into_iter()
         .map(|peer| {
-            let skew = skews.get(&peer.node).copied();
             let holding = held.contains(&peer.node);
-            peer.status(shared, &applied, skew, holding)
+            peer.status(shared, &known, holding)
         })
         .collect();
     statuses.extend(silent.into_iter().map(never_heard));
     statuses
 }
 
-/// What is applied, and the peers' clocks in seconds.
-fn known(shared: &Shared) -> (Context, BTreeMap<NodeId, f64>) {
+/// What the kernel knows of peers at one moment.
+#[derive(Default)]
+struct KnownNow {
+    applied: Context,
+    /// How far this node's clock is ahead of each peer's, in seconds.
+    skews: BTreeMap<NodeId, f64>,
+    /// The greatest time that is believed.
+    believed: Option<Hlc>,
+}
+
+fn known(shared: &Shared) -> KnownNow {
     let Some(kernel) = shared.kernel() else {
-        return (Context::new(), BTreeMap::new());
+        return KnownNow::default();
     };
     let kernel = lock(&kernel);
-    let skews = kernel.clocks().skews(shared.clock.monotonic());
-    (
-        kernel.frontier().clone(),
-        skews.map(|(node, micros)| (node, seconds(micros))).collect(),
-    )
+    let now = shared.clock.monotonic();
+    let skew_max = u64::try_from(shared.config.replication.max_clock_skew.as_micros()).unwrap_or(u64::MAX);
+    let skews = kernel.clocks().skews(now);
+    let reference = kernel.clocks().reference(now);
+    KnownNow {
+        applied: kernel.frontier().clone(),
+        skews: skews.map(|(node, micros)| (node, seconds(micros))).collect(),
+        believed: reference.map(|Hlc(reference)| Hlc(reference.saturating_add(skew_max))),
+    }
+}
+
+impl KnownNow {
+    /// How long it takes until `time` is believed, in seconds.
+    fn until(&self, time: Hlc) -> f64 {
+        let believed = self.believed.unwrap_or(time);
+        Duration::from_micros(time.0.saturating_sub(believed.0)).as_secs_f64()
+    }
 }
 
 fn seconds(micros: i64) -> f64 {
-    let length = std::time::Duration::from_micros(micros.unsigned_abs()).as_secs_f64();
+    let length = Duration::from_micros(micros.unsigned_abs()).as_secs_f64();
     if micros < 0 { -length } else { length }
 }
 
@@ -106,12 +129,14 @@ impl Seen {
             origin: peer.origin,
             state: state(peer),
             waits_for: peer.waits_for,
+            clock_ahead: peer.clock_ahead,
             error: error(peer),
             beat: peer.beat.clone(),
         }
     }
 
-    fn status(self, shared: &Shared, applied: &Context, skew: Option<f64>, holding: bool) -> PeerStatus {
+    fn status(self, shared: &Shared, known: &KnownNow, holding: bool) -> PeerStatus {
+        let applied = &known.applied;
         // A peer that has not linked since the daemon started is known by what was applied of it.
         let applied_of = || {
             applied
@@ -132,7 +157,8 @@ impl Seen {
             applied_lsn: here.to_string(),
             lag_bytes: behind.bytes,
             lag_seconds: behind.seconds,
-            clock_skew_seconds: skew,
+            clock_skew_seconds: known.skews.get(&self.node).copied(),
+            held_seconds: self.clock_ahead.map(|time| known.until(time)),
             waits_for: self
                 .waits_for
                 .map(|(origin, lsn)| format!("waits for {}: a transaction at {lsn}", origin.node)),
@@ -147,7 +173,7 @@ fn state(peer: &Peer) -> PeerState {
         PeerState::Stopped
     } else if peer.link.is_none() {
         PeerState::Connecting
-    } else if peer.clock_ahead || peer.beat.as_ref().is_some_and(|(beat, _)| beat.held) {
+    } else if peer.clock_ahead.is_some() || peer.beat.as_ref().is_some_and(|(beat, _)| beat.held) {
         PeerState::Held
     } else {
         PeerState::Connected
@@ -158,8 +184,8 @@ fn error(peer: &Peer) -> Option<ErrorStatus> {
     if let Some(stop) = &peer.stop {
         return Some(ErrorStatus::from(stop));
     }
-    let message = if peer.clock_ahead {
-        "its clock is too far ahead of the majority's; its transactions wait until that time has come".to_owned()
+    let message = if peer.clock_ahead.is_some() {
+        "it wrote while its clock was too far ahead and no majority was there to say so; its transactions wait until that time has come".to_owned()
     } else if peer.link.is_none() {
         peer.trouble.clone()?
     } else {
@@ -213,6 +239,7 @@ fn never_heard(address: String) -> PeerStatus {
         lag_bytes: 0,
         lag_seconds: 0.0,
         clock_skew_seconds: None,
+        held_seconds: None,
         waits_for: None,
         holding: false,
         error: Some(ErrorStatus::transient(

@@ -13,7 +13,12 @@ use crate::shared::{Phase, Shared};
 const JOURNAL_WARN_PERCENT: u64 = 80;
 
 /// What stands still that a person must see.
-pub(super) fn problems(shared: &Shared, slot: Option<&SlotState>, damaged: &[String]) -> Vec<String> {
+pub(super) fn problems(
+    shared: &Shared,
+    slot: Option<&SlotState>,
+    damaged: &[String],
+    peers: &[PeerStatus],
+) -> Vec<String> {
     let mut problems = damaged.to_vec();
     if let Phase::Stopped(reason) = &*shared.phase.borrow() {
         problems.push(reason.clone());
@@ -34,6 +39,7 @@ pub(super) fn problems(shared: &Shared, slot: Option<&SlotState>, damaged: &[Str
     for (node, peer) in shared.peers().iter() {
         problems.extend(of_peer(node.as_str(), peer, ordinal));
     }
+    problems.extend(peers.iter().filter_map(of_clock));
     problems
 }
 
@@ -42,15 +48,20 @@ fn of_peer(node: &str, peer: &Peer, ordinal: u16) -> Vec<String> {
     if let Some(stop) = &peer.stop {
         problems.push(format!("cannot apply {}: {}", stop.txn, stop.message));
     }
-    if peer.clock_ahead {
-        problems.push(format!("the clock of {node} is too far ahead: its transactions wait"));
-    }
     if peer.beat.as_ref().is_some_and(|(beat, _)| beat.ordinal == ordinal) {
         problems.push(format!(
             "{node} has the same part of every sequence as this node ({ordinal}): both would hand out the same values"
         ));
     }
     problems
+}
+
+fn of_clock(peer: &PeerStatus) -> Option<String> {
+    let held = peer.held_seconds?;
+    let node = &peer.node;
+    Some(format!(
+        "the clock of {node} was too far ahead: its transactions wait for another {held:.1} s"
+    ))
 }
 
 /// What will stand still if nobody looks.

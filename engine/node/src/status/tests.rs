@@ -10,6 +10,21 @@ fn class(table: &str, kind: &'static str) -> Class {
     }
 }
 
+pub(super) fn peer() -> PeerStatus {
+    PeerStatus {
+        node: "n2".to_owned(),
+        state: PeerState::Connected,
+        applied_lsn: "0/8".to_owned(),
+        lag_bytes: 0,
+        lag_seconds: 0.0,
+        clock_skew_seconds: None,
+        held_seconds: None,
+        waits_for: None,
+        holding: false,
+        error: None,
+    }
+}
+
 fn sample() -> Status {
     Status {
         node: "n1".parse().unwrap(),
@@ -48,17 +63,7 @@ fn sample() -> Status {
         join: None,
         problems: Vec::new(),
         warnings: Vec::new(),
-        peers: vec![PeerStatus {
-            node: "n2".to_owned(),
-            state: PeerState::Connected,
-            applied_lsn: "0/8".to_owned(),
-            lag_bytes: 0,
-            lag_seconds: 0.0,
-            clock_skew_seconds: None,
-            waits_for: None,
-            holding: false,
-            error: None,
-        }],
+        peers: vec![peer()],
     }
 }
 

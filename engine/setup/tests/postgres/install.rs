@@ -161,16 +161,22 @@ async fn a_role_without_rights_is_told_what_to_run_and_can_go_on_then() {
             .batch_execute(
                 "INSERT INTO synapse.skipped VALUES ('n2:1', '0/1', 'r', '[]'); \
                  INSERT INTO synapse.conflict_log (table_name, key, kind, policy, local_stamp, remote_stamp, verdict) \
-                 VALUES ('public.t', '{}', 'k', 'p', '{}', '{}', 'local'); DELETE FROM synapse.conflict_log",
+                 VALUES ('public.t', '{}', 'k', 'p', '{}', '{}', 'local'); DELETE FROM synapse.conflict_log; \
+                 INSERT INTO synapse.answer (request) VALUES ('r'); SELECT synapse.request_waits('{}')",
             )
             .await
             .unwrap();
         // As earlier versions left it.
-        for table in ["synapse.conflict_log", "synapse.displaced", "synapse.rivals"] {
-            admin.batch_execute(&format!("DROP TABLE {table}")).await.unwrap();
+        for (kind, name) in [
+            ("TABLE", "synapse.conflict_log"),
+            ("TABLE", "synapse.displaced"),
+            ("TABLE", "synapse.rivals"),
+            ("FUNCTION", "synapse.set_conflict_policy"),
+        ] {
+            admin.batch_execute(&format!("DROP {kind} {name}")).await.unwrap();
             let error = install(&mut client, &wanted()).await.unwrap_err();
             assert!(
-                matches!(&error, Error::NeedsSuperuser { missing, .. } if missing.contains(table)),
+                matches!(&error, Error::NeedsSuperuser { missing, .. } if missing.contains(name)),
                 "{error}"
             );
             admin.batch_execute(&script).await.unwrap();
@@ -180,7 +186,7 @@ async fn a_role_without_rights_is_told_what_to_run_and_can_go_on_then() {
             .batch_execute(
                 "INSERT INTO synapse.displaced (table_schema, table_name, row_id, key, image, origin, hlc, rivals) \
                  VALUES ('public', 't', '\\x00', '{}', '{}', 'n2:1', 1, '[]'); \
-                 INSERT INTO synapse.rivals VALUES ('public', 't', '\\x01', 'n1:1', 2); \
+                 INSERT INTO synapse.rivals VALUES ('public', 't', '\\x00', '\\x01', '[]', '[]', 'n1:1', 2); \
                  DELETE FROM synapse.rivals",
             )
             .await
@@ -189,7 +195,7 @@ async fn a_role_without_rights_is_told_what_to_run_and_can_go_on_then() {
         let published = "SELECT count(*) FROM pg_publication_tables p JOIN pg_class c \
              ON c.oid = format('%I.%I', p.schemaname, p.tablename)::regclass \
              WHERE p.pubname = 'synapse' AND p.schemaname = 'synapse' AND p.tablename = 'displaced' \
-             AND c.relreplident = 'd' AND EXISTS (SELECT FROM pg_index i WHERE i.indrelid = c.oid AND i.indisprimary)";
+             AND c.relreplident = 'f'";
         assert_eq!(value::<i64>(&admin, published).await, 1);
     }
 }

@@ -48,12 +48,11 @@ fn two_nodes_with_one_part_of_sequences_are_a_problem() {
 
 #[test]
 fn a_link_that_is_held_by_a_clock_is_a_problem() {
-    let peer = Peer {
-        clock_ahead: true,
-        ..Peer::default()
-    };
+    let mut peer = super::super::tests::peer();
+    assert_eq!(of_clock(&peer), None);
+    peer.held_seconds = Some(12.34);
     assert_eq!(
-        of_peer("n2", &peer, 0),
-        ["the clock of n2 is too far ahead: its transactions wait"]
+        of_clock(&peer).as_deref(),
+        Some("the clock of n2 was too far ahead: its transactions wait for another 12.3 s")
     );
 }
