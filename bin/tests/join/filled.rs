@@ -96,3 +96,42 @@ async fn empty_nodes_begin_together_and_wait_for_each_other() {
     cluster.until_ready().await;
     cluster.equal(&["e"]).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_that_joins_knows_what_is_displaced() {
+    let table = "CREATE TABLE u (id int PRIMARY KEY, v text UNIQUE)";
+    let mut cluster = Cluster::start(&[Server::Own, Server::Own]).await;
+    cluster.sql_all(table).await;
+    cluster.settle().await;
+    cluster.hold_all().await;
+    cluster
+        .sql("n1", "INSERT INTO u VALUES (1, 'same'), (3, 'other')")
+        .await;
+    cluster
+        .sql("n2", "INSERT INTO u VALUES (2, 'same'), (4, 'other')")
+        .await;
+    cluster.resume_all().await;
+    cluster.settle().await;
+    add(&mut cluster, "n3").await;
+    cluster.sql("n3", table).await;
+    cluster.until_ready().await;
+    cluster.equal(&["u"]).await;
+    let displaced = "SELECT string_agg(key ->> 'id', ' ' ORDER BY key ->> 'id') FROM synapse.displaced";
+    assert_eq!(cluster.value("n3", displaced).await.as_deref(), Some("1 3"));
+    cluster.sql("n3", "DELETE FROM u WHERE id = 2").await;
+    cluster.sql("n1", "UPDATE u SET v = 'another' WHERE id = 4").await;
+    cluster.equal(&["u"]).await;
+    let stand = "SELECT string_agg(id || v, ' ' ORDER BY id) FROM u";
+    for node in cluster.names() {
+        assert_eq!(
+            cluster.value(&node, stand).await.as_deref(),
+            Some("1same 3other 4another"),
+            "{node}"
+        );
+        assert_eq!(
+            cluster.number(&node, "SELECT count(*) FROM synapse.displaced").await,
+            0,
+            "{node}"
+        );
+    }
+}

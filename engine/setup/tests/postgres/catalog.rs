@@ -52,7 +52,17 @@ async fn every_table_is_replicated_or_says_why_not() {
         let names: Vec<_> = catalog.tables.iter().map(|table| table.name.as_str()).collect();
         assert_eq!(
             names,
-            ["child", "empty", "parent", "parts_1_a", "refers", "policies", "Täble"]
+            [
+                "child",
+                "empty",
+                "parent",
+                "parts_1_a",
+                "refers",
+                "displaced",
+                "policies",
+                "rivals",
+                "Täble"
+            ]
         );
         for name in names {
             assert!(
