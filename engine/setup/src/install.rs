@@ -117,7 +117,8 @@ impl Standing {
                                  WHERE n.nspname = 'synapse'), \
                         EXISTS (SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
                                  WHERE n.nspname = 'synapse' AND c.relname = 'identities'), \
-                        to_regclass('synapse.conflict_log') IS NOT NULL AND to_regclass('synapse.policies') IS NOT NULL, \
+                        to_regclass('synapse.conflict_log') IS NOT NULL AND to_regclass('synapse.policies') IS NOT NULL \
+                        AND to_regclass('synapse.orphans') IS NOT NULL, \
                         EXISTS (SELECT FROM pg_event_trigger WHERE evtname = 'synapse'), \
                         EXISTS (SELECT FROM pg_publication WHERE pubname = 'synapse' AND puballtables)",
                 &[],
@@ -162,7 +163,7 @@ impl Standing {
             (self.schema && self.ours, "schema synapse"),
             (
                 self.conflicts || !self.ours,
-                "tables synapse.conflict_log and synapse.policies",
+                "tables synapse.conflict_log, synapse.policies and synapse.orphans",
             ),
             (self.event_trigger, "event trigger synapse"),
             (self.publication, "publication synapse"),
