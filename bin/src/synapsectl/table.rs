@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use clap::Subcommand;
+use clap::{ArgGroup, Subcommand};
 use serde::Deserialize;
 use serde_json::json;
 
@@ -16,7 +16,9 @@ use crate::output::Output;
 pub(crate) enum Table {
     /// List every table, and why one is not replicated
     List,
-    /// Set how conflicts over a table's rows are decided, on all nodes
+    /// Set how conflicts over a table's rows are decided, or what becomes of rows whose foreign key refers to nothing, on
+    /// all nodes
+    #[command(group = ArgGroup::new("what").args(["policy", "foreign_keys"]).required(true))]
     Set {
         /// The table, with or without its schema
         #[arg(long)]
@@ -24,7 +26,10 @@ pub(crate) enum Table {
         /// last-write-wins, first-write-wins or priority(n1,n2), with merge, counter(column), delete-wins or update-wins;
         /// custom(schema.function); error
         #[arg(long)]
-        policy: String,
+        policy: Option<String>,
+        /// restore-parent, delete-child or report
+        #[arg(long, value_name = "RULE")]
+        foreign_keys: Option<String>,
     },
 }
 
@@ -34,13 +39,15 @@ struct Listed {
     replicated: bool,
     key: Vec<String>,
     policy: Option<String>,
+    foreign_keys: Option<String>,
     note: Option<String>,
 }
 
 #[derive(Deserialize)]
 struct Set {
     table: String,
-    policy: String,
+    policy: Option<String>,
+    foreign_keys: Option<String>,
     everywhere: bool,
 }
 
@@ -52,8 +59,15 @@ impl Table {
                 output.pass(&body, || text(&tables))?;
                 Ok(Exit::Done.into())
             }
-            Table::Set { table, policy } => {
-                let request = json!({ "table": table, "policy": policy });
+            Table::Set {
+                table,
+                policy,
+                foreign_keys,
+            } => {
+                let request = match (policy, foreign_keys) {
+                    (Some(policy), _) => json!({ "table": table, "policy": policy }),
+                    (None, rule) => json!({ "table": table, "foreign_keys": rule }),
+                };
                 let (set, body) = reach.change::<Set>("/v1/tables/policy", &request)?;
                 output.pass(&body, || set.text())?;
                 Ok(Exit::Done.into())
@@ -67,17 +81,22 @@ impl Set {
         let Set {
             table,
             policy,
+            foreign_keys,
             everywhere,
         } = self;
+        let set = match (policy, foreign_keys) {
+            (Some(policy), _) => policy.clone(),
+            (None, rule) => format!("foreign keys {}", rule.as_deref().unwrap_or_default()),
+        };
         match everywhere {
-            true => format!("{table}: {policy}, on every node\n"),
-            false => format!("{table}: {policy}; it is on its way, and not on every node yet\n"),
+            true => format!("{table}: {set}, on every node\n"),
+            false => format!("{table}: {set}; it is on its way, and not on every node yet\n"),
         }
     }
 }
 
 fn text(tables: &[Listed]) -> String {
-    let mut rows = vec![row(["TABLE", "REPLICATED", "KEY", "POLICY", "NOTE"])];
+    let mut rows = vec![row(["TABLE", "REPLICATED", "KEY", "POLICY", "FOREIGN KEYS", "NOTE"])];
     rows.extend(tables.iter().map(|table| {
         let replicated = if table.replicated { "yes" } else { "no" };
         let key = table.key.join(", ");
@@ -86,6 +105,7 @@ fn text(tables: &[Listed]) -> String {
             replicated,
             &key,
             table.policy.as_deref().unwrap_or_default(),
+            table.foreign_keys.as_deref().unwrap_or_default(),
             table.note.as_deref().unwrap_or_default(),
         ])
     }));

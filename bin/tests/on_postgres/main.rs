@@ -4,6 +4,7 @@
 #[path = "../cluster/mod.rs"]
 mod cluster;
 mod conflicts;
+mod foreign_keys;
 mod policies;
 mod repair;
 mod setup;

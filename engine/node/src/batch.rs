@@ -2,8 +2,10 @@
 
 mod exact;
 mod failure;
+mod gone;
 mod log;
 mod made;
+mod orphans;
 mod values;
 
 use std::collections::HashMap;
@@ -17,12 +19,14 @@ use synapse_engine_replication::{Decided, Marker, MarkerKind, Recheck};
 use synapse_wal_types::{Lsn, PgTimestamp, Xid};
 
 pub(crate) use failure::Failure;
+pub(crate) use orphans::Kept;
 
 use crate::conflicts::Met;
 use crate::feed::Next;
 use crate::lane::Applier;
 use crate::shared::{UNPOISONED, lock};
 use exact::{Exactly, Round};
+use gone::Gone;
 use log::{KeylessMissing, Log};
 
 /// What one transaction of the applier carries.
@@ -75,6 +79,7 @@ struct Done {
     /// Rows that another write has won.
     skipped: u64,
     met: Met,
+    gone: Gone,
 }
 
 impl Done {
@@ -82,6 +87,7 @@ impl Done {
         self.changes += more.changes;
         self.skipped += more.skipped;
         self.met.and(more.met);
+        self.gone.and(more.gone);
     }
 }
 
@@ -106,6 +112,9 @@ impl Applier {
         let mut kernel = lock(&self.kernel);
         match done {
             Ok(()) => {
+                if self.kept.remove(&origin).is_some() {
+                    self.shared.orphans.noted();
+                }
                 match work {
                     Work::Batch(txns) => txns.iter().for_each(|next| kernel.committed(&next.stamp())),
                     Work::Large(next) => kernel.committed(&next.stamp()),
@@ -132,20 +141,19 @@ impl Applier {
         if truncates.is_empty() {
             let batch = self.plan(txns, order)?;
             let mut transaction = session.begin(begin).await?;
+            self.keep(&mut transaction, span.0).await?;
             let done = self.carry_out(&mut transaction, &batch, span, Carry::of(txns)).await?;
-            transaction.commit().await?;
-            self.count(done);
+            self.commit(transaction, txns, span.0, done).await
         } else {
             let mut transaction = session.begin(begin).await?;
             transaction.lock_tables(&truncates).await?;
             // Under the locks nothing more is written, and what was is read before anything is decided.
             self.wait_for_barrier().await?;
             let batch = self.plan(txns, order)?;
+            self.keep(&mut transaction, span.0).await?;
             let done = self.carry_out(&mut transaction, &batch, span, Carry::of(txns)).await?;
-            transaction.commit().await?;
-            self.count(done);
+            self.commit(transaction, txns, span.0, done).await
         }
-        Ok(())
     }
 
     /// A large transaction, part by part, in one of ours.
@@ -159,6 +167,7 @@ impl Applier {
     ) -> Result<(), Failure> {
         let begin = self.begin(MarkerKind::Batch, span, Some(first), decided);
         let mut transaction = session.begin(begin).await?;
+        self.keep(&mut transaction, span.0).await?;
         let mut part = first.clone();
         let mut all = Done::default();
         loop {
@@ -181,9 +190,7 @@ impl Applier {
             part = feed.next_part().await?.ok_or(Failure::PartsEnded)?;
             feed.pass();
         }
-        transaction.commit().await?;
-        self.count(all);
-        Ok(())
+        self.commit(transaction, std::slice::from_ref(first), span.0, all).await
     }
 
     /// Decides every write, and merges.
@@ -219,6 +226,8 @@ impl Applier {
             }
             None => batch,
         };
+        self.deleted.clear();
+        let mut gone = self.may_go(transaction, batch).await?;
         let executed = transaction.execute(batch, &survivors).await?;
         self.send_old_rows(transaction, batch).await?;
         self.shared
@@ -241,10 +250,12 @@ impl Applier {
         };
         let rows = Exactly::of(batch.contested.clone(), executed.dropouts, self.next_barrier);
         self.exactly(transaction, &round, rows, &mut log).await?;
+        gone.deleted(batch, &self.deleted);
         Ok(Done {
             changes: batch.changes as u64,
             skipped: log.lost(),
             met: log.met(&self.shared, batch, &keyless),
+            gone,
         })
     }
 
@@ -358,12 +369,12 @@ impl Applier {
             horizon,
             our_roidents: self.roidents.clone(),
         };
-        let done = self
-            .recheck_rows(&mut session, begin, &batch, (origin, first, last))
-            .await;
+        let done = self.recheck_rows(&mut session, begin, &batch, stamp).await;
         self.sessions.insert(origin, session);
-        if done.is_err() {
-            lock(&self.kernel).given_up();
+        match &done {
+            Ok(()) if self.kept.remove(&origin).is_some() => self.shared.orphans.noted(),
+            Ok(()) => {}
+            Err(_) => lock(&self.kernel).given_up(),
         }
         done
     }
@@ -382,16 +393,28 @@ impl Applier {
         session: &mut Session,
         begin: Begin,
         batch: &Batch<'_>,
-        span: (Origin, Lsn, Lsn),
+        stamp: Stamp,
     ) -> Result<(), Failure> {
-        let marker = begin.marker.kind;
+        let Marker {
+            kind: marker,
+            origin,
+            first,
+            last,
+            ..
+        } = begin.marker;
+        let span = (origin, first, last);
         let mut transaction = session.begin(begin).await?;
+        self.keep(&mut transaction, origin).await?;
         let carry = Carry {
             scope: Scope::EveryAuthor,
             ..Carry::of(&[])
         };
-        self.carry_out(&mut transaction, batch, span, carry).await?;
+        let done = self.carry_out(&mut transaction, batch, span, carry).await?;
+        let others = self
+            .look_for_orphans(&mut transaction, (origin, &stamp), &[], done.gone)
+            .await?;
         transaction.commit().await?;
+        self.shared.orphans.left_to_others.add(others);
         // It is pending until its own marker is read; run it once only.
         if let MarkerKind::Recheck { of } = marker {
             self.wait_for_recheck(of).await;

@@ -1,6 +1,7 @@
 //! Conflict policies: rows of `synapse.policies`, which one node writes and all replicate.
 
 mod check;
+pub(crate) mod foreign_keys;
 pub(crate) mod set;
 
 use std::sync::Mutex;

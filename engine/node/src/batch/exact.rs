@@ -7,7 +7,7 @@ use std::time::Duration;
 use synapse_engine_apply::{MissingValues, Scope, Texts, Transaction, Values, Written};
 use synapse_engine_change::Value;
 use synapse_engine_identity::{ColumnId, Origin, RowId};
-use synapse_engine_plan::{Batch, Conflict, Exact, Mapping, Tables, writes_of};
+use synapse_engine_plan::{Batch, Conflict, Exact, ExactWrite, Mapping, Tables, writes_of};
 use synapse_engine_replication::{Action, Event, Kind, Lane};
 use synapse_wal_types::Lsn;
 
@@ -138,6 +138,8 @@ impl Applier {
             let exact = |row: &RowId| Exact::of(registers, round.batch, round.span, *row).transpose();
             rows.iter().filter_map(exact).collect::<Result<_, _>>()?
         };
+        let deletes = exacts.iter().filter(|exact| exact.write == ExactWrite::Delete);
+        self.deleted.extend(deletes.map(|exact| exact.row));
         let made = self.make(transaction, round, &exacts).await?;
         let mut exacts: Vec<Exact<'_>> = exacts;
         made::give(&mut exacts, &made);

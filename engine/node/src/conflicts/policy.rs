@@ -3,14 +3,17 @@
 use synapse_engine_plan::Conflict;
 use synapse_engine_replication::{InvalidPolicy, Kind, Outcome, Policy};
 
+use crate::orphans::{self, Rule};
+
 /// Every kind by its name.
-pub(crate) const KINDS: [&str; 6] = [
+pub(crate) const KINDS: [&str; 7] = [
     Kind::InsertExists.name(),
     Kind::InsertDeleted.name(),
     Kind::UpdateOriginDiffers.name(),
     Kind::UpdateDeleted.name(),
     Kind::DeleteOriginDiffers.name(),
     Kind::DeleteMissing.name(),
+    orphans::KIND,
 ];
 
 /// Every verdict by its name.
@@ -24,10 +27,13 @@ pub(crate) fn policy_of(conflict: &Conflict) -> String {
     conflict.met.rules.policy.to_string()
 }
 
-/// The policy that a person names, as conflicts are marked with it.
+/// The policy, or the rule for foreign keys, that a person names, as conflicts are marked with it.
 ///
 /// # Errors
 /// [`InvalidPolicy`], which says what was expected.
 pub(crate) fn policy_named(text: &str) -> Result<String, InvalidPolicy> {
-    text.parse::<Policy>().map(|policy| policy.to_string())
+    match text.parse::<Rule>() {
+        Ok(rule) => Ok(rule.to_string()),
+        Err(_) => text.parse::<Policy>().map(|policy| policy.to_string()),
+    }
 }

@@ -10,12 +10,13 @@ use tokio_postgres::Client;
 use crate::answer::{AskError, ask_one};
 use crate::error::Error;
 use crate::frames::{Answer, Request};
+use crate::orphans::InvalidRule;
 use crate::shared::Shared;
 use crate::sql;
 use crate::wait::nodes;
 
 /// How long a table is waited for that somebody else writes: who waits behind us waits as long.
-const LOCK_TIMEOUT_MS: u32 = 3_000;
+pub(super) const LOCK_TIMEOUT_MS: u32 = 3_000;
 
 /// Why a policy was not set. Nothing has changed then, anywhere.
 #[derive(Debug, thiserror::Error)]
@@ -23,6 +24,9 @@ pub(crate) enum SetError {
     /// It is none.
     #[error(transparent)]
     Invalid(#[from] InvalidPolicy),
+    /// It is no rule for foreign keys.
+    #[error(transparent)]
+    Rule(#[from] InvalidRule),
     /// A node is down.
     #[error(
         "{linked} of {configured} configured peers are linked; a policy is set while all nodes are up, so that it means the same everywhere"
@@ -119,7 +123,7 @@ async fn write(client: &mut Client, schema: &str, table: &str, policy: &Policy) 
     Ok(Epoch(u32::try_from(epoch).unwrap_or(u32::MAX)))
 }
 
-fn all_linked(shared: &Shared) -> Result<(), SetError> {
+pub(super) fn all_linked(shared: &Shared) -> Result<(), SetError> {
     let linked = shared.peers().values().filter(|peer| peer.link.is_some()).count();
     let configured = shared.config.cluster.join.len();
     match linked < configured {
