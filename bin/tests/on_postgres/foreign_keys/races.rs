@@ -74,6 +74,28 @@ async fn a_foreign_key_counts_from_the_moment_on_in_which_it_is_made() {
 }
 
 #[tokio::test]
+async fn the_node_that_wrote_the_row_mends_and_the_others_leave_it() {
+    let cluster = filled().await;
+    for (from, to) in [("n1", "n2"), ("n3", "n2"), ("n2", "n1"), ("n2", "n3")] {
+        cluster.hold(from, to).await;
+    }
+    cluster.sql("n1", "INSERT INTO c VALUES (1, 1)").await;
+    cluster.until_value("n3", "SELECT count(*) FROM c", "1").await;
+    cluster.sql("n2", "DELETE FROM p WHERE id = 1").await;
+    mended(&cluster, &TABLES).await;
+    assert_eq!(everywhere(&cluster, "SELECT a FROM p WHERE id = 1").await, "was 1");
+    for (node, restored, left) in [("n1", 1, 0), ("n2", 0, 0), ("n3", 0, 1)] {
+        let status = cluster.status(node).await;
+        let orphans = &status["orphans"];
+        assert_eq!(
+            (&orphans["restored"], &orphans["left_to_others"]),
+            (&restored.into(), &left.into()),
+            "{node}: {status}"
+        );
+    }
+}
+
+#[tokio::test]
 async fn a_row_that_two_nodes_wrote_is_mended_by_one_of_them() {
     let cluster = filled().await;
     cluster
