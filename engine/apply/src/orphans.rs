@@ -29,6 +29,17 @@ const ANY_PLAN: &str =
 const OWN_PLANS: &str =
     "SET LOCAL enable_seqscan = off; SET LOCAL enable_hashjoin = off; SET LOCAL enable_bitmapscan = off";
 
+/// The marks of tables by schema and name, with their places in what was given.
+pub(crate) fn marks_sql() -> String {
+    format!(
+        "SELECT u.ord, {MARK} FROM unnest($1, $2) WITH ORDINALITY AS u(schema, name, ord) \
+         JOIN pg_namespace n ON n.nspname = u.schema JOIN pg_class r ON r.relnamespace = n.oid AND r.relname = u.name \
+         JOIN pg_trigger t ON t.tgrelid = r.oid WHERE {ENFORCING} GROUP BY u.ord"
+    )
+}
+/// Types of its parameters.
+pub(crate) const MARKS_TYPES: [Type; 2] = [Type::TEXT_ARRAY, Type::TEXT_ARRAY];
+
 /// A reference to nothing, with rows that have it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Orphaned {
@@ -100,17 +111,12 @@ impl Transaction<'_> {
     /// # Errors
     /// What the server says.
     pub async fn marks(&mut self, tables: &[(String, String)]) -> Result<Marks> {
-        let sql = format!(
-            "SELECT u.ord, {MARK} FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS u(schema, name, ord) \
-             JOIN pg_namespace n ON n.nspname = u.schema JOIN pg_class r ON r.relnamespace = n.oid AND r.relname = u.name \
-             JOIN pg_trigger t ON t.tgrelid = r.oid WHERE {ENFORCING} GROUP BY u.ord"
-        );
         let doing = Error::doing("read the marks of foreign keys");
         let client = self.enter().await?;
+        let statement = self.session.statements.marks(&client).await?;
         let schemas: Vec<&str> = tables.iter().map(|(schema, _)| schema.as_str()).collect();
         let names: Vec<&str> = tables.iter().map(|(_, name)| name.as_str()).collect();
-        let parameters: [(&(dyn ToSql + Sync), Type); 2] = [(&schemas, Type::TEXT_ARRAY), (&names, Type::TEXT_ARRAY)];
-        let rows = client.query_typed(&sql, &parameters).await.map_err(doing)?;
+        let rows = client.query(&statement, &[&schemas, &names]).await.map_err(doing)?;
         self.leave();
         let read = |row: &tokio_postgres::Row| Ok((tables[place(row.try_get(0)?)].clone(), row.try_get(1)?));
         rows.iter().map(|row| read(row).map_err(doing)).collect()

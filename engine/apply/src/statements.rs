@@ -10,6 +10,7 @@ use tokio_postgres::{Client, Statement};
 
 use crate::error::{Error, Result};
 use crate::late::IN_PROGRESS_SQL;
+use crate::orphans::{MARKS_TYPES, marks_sql};
 use crate::render::{self, Op};
 use crate::shape::Shape;
 use crate::transaction::{MARKER_SQL, MARKER_TYPES, POSITION_SQL, POSITION_TYPES};
@@ -26,6 +27,7 @@ pub(crate) struct Statements {
     marker: Option<Statement>,
     position: Option<Statement>,
     in_progress: Option<Statement>,
+    marks: Option<Statement>,
 }
 
 #[derive(Debug)]
@@ -92,6 +94,11 @@ impl Statements {
     /// The statement that finds what is in progress.
     pub(crate) async fn in_progress(&mut self, client: &Client) -> Result<Statement> {
         constant(&mut self.in_progress, client, IN_PROGRESS_SQL, &[]).await
+    }
+
+    /// The statement that reads the marks of foreign keys.
+    pub(crate) async fn marks(&mut self, client: &Client) -> Result<Statement> {
+        constant(&mut self.marks, client, &marks_sql(), &MARKS_TYPES).await
     }
 
     /// How the table's key is compared.

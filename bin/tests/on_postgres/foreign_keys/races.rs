@@ -96,6 +96,31 @@ async fn the_node_that_wrote_the_row_mends_and_the_others_leave_it() {
 }
 
 #[tokio::test]
+async fn a_child_that_a_later_update_brings_back_has_its_parent_again() {
+    let cluster = filled().await;
+    let tables = "CREATE TABLE d (id int PRIMARY KEY, p int REFERENCES p ON DELETE CASCADE, n int)";
+    cluster.sql_all(tables).await;
+    cluster.sql("n1", "INSERT INTO d VALUES (1, 1, 0), (2, 2, 0)").await;
+    cluster.settle().await;
+    cluster.hold_all().await;
+    // An update that loses against the cascade, the cascade, and an update that wins over it.
+    cluster.sql("n1", "UPDATE d SET n = 1").await;
+    cluster.sql("n2", "DELETE FROM p WHERE id <= 2").await;
+    cluster.sql("n3", "UPDATE d SET n = 3 WHERE id = 2").await;
+    for (from, to) in [("n2", "n1"), ("n2", "n3")] {
+        cluster.resume(from, to).await;
+    }
+    cluster.until_value("n1", "SELECT count(*) FROM d", "0").await;
+    mended(&cluster, &["p", "d"]).await;
+    let left = "SELECT string_agg(concat_ws(' ', d.id, n, a), ', ') FROM d LEFT JOIN p ON p.id = d.p";
+    assert_eq!(everywhere(&cluster, left).await, "2 3 was 2");
+    for node in cluster.names() {
+        let problems = cluster.status(&node).await["problems"].to_string();
+        assert_eq!(problems, "[]", "{node}");
+    }
+}
+
+#[tokio::test]
 async fn a_row_that_two_nodes_wrote_is_mended_by_one_of_them() {
     let cluster = filled().await;
     cluster
