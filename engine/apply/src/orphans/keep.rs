@@ -64,16 +64,25 @@ async fn keep_rows(client: &Client, key: &ForeignKey, references: &[Reference], 
     let refs = format!("jsonb_build_array({})", refs.join(", "));
     let [schema, table, child_schema, child_table, name, by] =
         std::array::from_fn(|at| format!("${}::text", after + at + 1));
-    let keep = format!(
-        "INSERT INTO synapse.orphans (schema_name, table_name, image, child_schema, child_table, foreign_key, refs, gone_by) \
-         SELECT {schema}, {table}, CASE WHEN p.tableoid IS NOT NULL THEN {} END, {child_schema}, {child_table}, {name}, \
-         {refs}, {by}::jsonb FROM {} LEFT JOIN {} AS p ON {} \
-         WHERE NOT EXISTS (SELECT FROM synapse.orphans o WHERE o.child_schema = {child_schema} \
-         AND o.child_table = {child_table} AND o.foreign_key = {name} AND o.refs = {refs})",
-        key.parent.image("p"),
+    let (sent, parent, is, image) = (
         key.sent(1),
         key.parent.rows(),
-        key.parent_is_sent()
+        key.parent_is_sent(),
+        key.parent.image("p"),
+    );
+    // What was there again since it was noted, and goes once more, is noted as it is now.
+    let again = format!(
+        "UPDATE synapse.orphans o SET kept_with = DEFAULT, kept_at = DEFAULT, image = {image}, gone_by = {by}::jsonb, \
+         state = DEFAULT, problem = NULL FROM {sent} JOIN {parent} AS p ON {is} \
+         WHERE o.child_schema = {child_schema} AND o.child_table = {child_table} AND o.foreign_key = {name} \
+         AND o.refs = {refs} AND o.schema_name = {schema} AND o.table_name = {table}"
+    );
+    let keep = format!(
+        "INSERT INTO synapse.orphans (schema_name, table_name, image, child_schema, child_table, foreign_key, refs, gone_by) \
+         SELECT {schema}, {table}, CASE WHEN p.tableoid IS NOT NULL THEN {image} END, {child_schema}, {child_table}, {name}, \
+         {refs}, {by}::jsonb FROM {sent} LEFT JOIN {parent} AS p ON {is} \
+         WHERE NOT EXISTS (SELECT FROM synapse.orphans o WHERE o.child_schema = {child_schema} \
+         AND o.child_table = {child_table} AND o.foreign_key = {name} AND o.refs = {refs})"
     );
     let names = [
         &key.parent.schema,
@@ -85,7 +94,9 @@ async fn keep_rows(client: &Client, key: &ForeignKey, references: &[Reference], 
     let mut parameters = typed(&arrays);
     parameters.extend(names.map(|name| (name as &(dyn ToSql + Sync), Type::TEXT)));
     parameters.push((&gone_by, Type::TEXT));
-    client.execute_typed(&keep, &parameters).await.map_err(doing)?;
+    for sql in [again, keep] {
+        client.execute_typed(&sql, &parameters).await.map_err(doing)?;
+    }
     Ok(())
 }
 

@@ -163,11 +163,25 @@ async fn what_goes_is_kept_once_with_all_that_it_refers_to() {
         "tree {\"id\": \"3\", \"above\": \"2\"}",
     ];
     assert_eq!(answer(&client, kept).await, expected.join(","));
+    // It came back meanwhile, and goes again: it is kept as it is then.
+    client
+        .batch_execute("UPDATE parent SET flag = false WHERE a = 1; UPDATE synapse.orphans SET state = 'reported'")
+        .await
+        .unwrap();
+    let mut transaction = begin(&mut session, &client, 200, None).await;
+    transaction
+        .keep(child, &known, &asked, "{\"node\": \"n2\"}")
+        .await
+        .unwrap();
+    transaction.commit().await.unwrap();
+    let again = "SELECT concat_ws(' ', state, gone_by ->> 'node', image ->> 'flag') FROM synapse.orphans \
+         WHERE table_name = 'parent' ORDER BY id";
+    assert_eq!(answer(&client, again).await, "waiting n2 f,reported n1");
     let back = format!(
         "DELETE FROM parent WHERE a = 1; {} FROM synapse.orphans o WHERE o.table_name = 'parent' AND o.image IS NOT NULL",
         child.parent.insert_image("o.image")
     );
     client.batch_execute(&back).await.unwrap();
     let row = answer(&client, "SELECT (a, b, flag, grand, g)::text FROM parent WHERE a = 1").await;
-    assert_eq!(row, "(1,1.50,t,1,1)");
+    assert_eq!(row, "(1,1.50,f,1,1)");
 }

@@ -85,13 +85,18 @@ pub(super) async fn standing(client: &Client) -> Result<Standing, Error> {
     })
 }
 
-/// Forgets an entry, and what was kept beside it for nobody else.
+/// Forgets an entry.
 pub(super) async fn forget(transaction: &Transaction<'_>, id: i64) -> Result<(), Error> {
-    let sql = "WITH gone AS (DELETE FROM synapse.orphans WHERE id = $1 RETURNING kept_with) \
-               DELETE FROM synapse.orphans o USING gone WHERE o.kept_with = gone.kept_with AND o.foreign_key IS NULL \
-               AND NOT EXISTS (SELECT FROM synapse.orphans x WHERE x.kept_with = gone.kept_with \
-               AND x.foreign_key IS NOT NULL AND x.id <> $1)";
+    let sql = "DELETE FROM synapse.orphans WHERE id = $1";
     transaction.execute(sql, &[&id]).await?;
+    Ok(())
+}
+
+/// Forgets what was kept beside entries that are forgotten.
+pub(super) async fn sweep(client: &Client) -> Result<(), Error> {
+    let sql = "DELETE FROM synapse.orphans o WHERE o.foreign_key IS NULL AND NOT EXISTS (SELECT FROM synapse.orphans x \
+               WHERE x.kept_with = o.kept_with AND x.foreign_key IS NOT NULL)";
+    client.execute(sql, &[]).await?;
     Ok(())
 }
 

@@ -110,6 +110,7 @@ impl Mender {
             self.told_at = Some(Instant::now());
             self.pass(shared, true).await?;
         }
+        entry::sweep(&self.client).await?;
         let standing = entry::standing(&self.client).await?;
         shared.orphans.standing.send_if_modified(|known| {
             let changed = *known != standing;
