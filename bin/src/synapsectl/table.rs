@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use clap::Subcommand;
+use clap::{ArgGroup, Subcommand};
 use serde::Deserialize;
 use serde_json::json;
 use synapse_engine_node::PolicyChange;
@@ -17,7 +17,9 @@ use crate::output::Output;
 pub(crate) enum Table {
     /// List every table, and why one is not replicated
     List,
-    /// Set how conflicts over a table's rows are decided, on all nodes
+    /// Set how conflicts over a table's rows are decided, or what becomes of rows whose foreign key refers to nothing, on
+    /// all nodes
+    #[command(group = ArgGroup::new("what").args(["policy", "foreign_keys"]).required(true))]
     Set {
         /// The table, with or without its schema
         #[arg(long)]
@@ -25,7 +27,10 @@ pub(crate) enum Table {
         /// last-write-wins, first-write-wins or priority(n1,n2), with merge, counter(column), delete-wins or update-wins;
         /// custom(schema.function); error
         #[arg(long)]
-        policy: String,
+        policy: Option<String>,
+        /// restore-parent, delete-child or report
+        #[arg(long, value_name = "RULE")]
+        foreign_keys: Option<String>,
     },
 }
 
@@ -35,6 +40,7 @@ struct Listed {
     replicated: bool,
     key: Vec<String>,
     policy: Option<String>,
+    foreign_keys: Option<String>,
     note: Option<String>,
 }
 
@@ -46,8 +52,15 @@ impl Table {
                 output.pass(&body, || text(&tables))?;
                 Ok(Exit::Done.into())
             }
-            Table::Set { table, policy } => {
-                let request = json!({ "table": table, "policy": policy });
+            Table::Set {
+                table,
+                policy,
+                foreign_keys,
+            } => {
+                let request = match (policy, foreign_keys) {
+                    (Some(policy), _) => json!({ "table": table, "policy": policy }),
+                    (None, rule) => json!({ "table": table, "foreign_keys": rule }),
+                };
                 let (set, body) = reach.change::<PolicyChange>("/v1/tables/policy", &request)?;
                 output.pass(&body, || format!("{set}\n"))?;
                 Ok(Exit::Done.into())
@@ -57,7 +70,7 @@ impl Table {
 }
 
 fn text(tables: &[Listed]) -> String {
-    let mut rows = vec![row(["TABLE", "REPLICATED", "KEY", "POLICY", "NOTE"])];
+    let mut rows = vec![row(["TABLE", "REPLICATED", "KEY", "POLICY", "FOREIGN KEYS", "NOTE"])];
     rows.extend(tables.iter().map(|table| {
         let replicated = if table.replicated { "yes" } else { "no" };
         let key = table.key.join(", ");
@@ -66,6 +79,7 @@ fn text(tables: &[Listed]) -> String {
             replicated,
             &key,
             table.policy.as_deref().unwrap_or_default(),
+            table.foreign_keys.as_deref().unwrap_or_default(),
             table.note.as_deref().unwrap_or_default(),
         ])
     }));

@@ -54,7 +54,7 @@ async fn two_nodes_that_hold_rows_are_refused_until_one_gives_way() {
     assert_eq!(cluster.number("n2", "SELECT count(*) FROM t").await, 30_000);
 
     let displaced = "INSERT INTO synapse.displaced VALUES ('public', 't', '\\x00', '{}', '{}', 'n2:1', 1, '[]'); \
-         INSERT INTO synapse.rivals VALUES ('public', 't', '\\x01', 'n2:1', 2)";
+         INSERT INTO synapse.rivals VALUES ('public', 't', '\\x00', '\\x01', '[]', '[]', 'n2:1', 2)";
     cluster.sql("n2", displaced).await;
     let load = Load::start(&cluster, &["n1"]);
     replaced(&cluster, "n2", "n1");

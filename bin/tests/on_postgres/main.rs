@@ -5,6 +5,7 @@
 mod cluster;
 mod conflicts;
 mod exclusion;
+mod foreign_keys;
 mod policies;
 mod repair;
 mod setup;

@@ -12,6 +12,7 @@ use crate::constraints::Constraints;
 use crate::error::{Error, Result};
 use crate::excluders::Questions;
 use crate::late::IN_PROGRESS_SQL;
+use crate::orphans::{MARKS_TYPES, marks_sql};
 use crate::render::{self, Op};
 use crate::shape::Shape;
 use crate::transaction::{MARKER_SQL, MARKER_TYPES, POSITION_SQL, POSITION_TYPES};
@@ -31,6 +32,7 @@ pub(crate) struct Statements {
     marker: Option<Statement>,
     position: Option<Statement>,
     in_progress: Option<Statement>,
+    marks: Option<Statement>,
 }
 
 #[derive(Debug)]
@@ -135,6 +137,11 @@ impl Statements {
         };
         self.questions.insert((table.id, at), questions.clone());
         Ok(questions)
+    }
+
+    /// The statement that reads the marks of foreign keys.
+    pub(crate) async fn marks(&mut self, client: &Client) -> Result<Statement> {
+        constant(&mut self.marks, client, &marks_sql(), &MARKS_TYPES).await
     }
 
     /// How the table's key is compared.

@@ -19,6 +19,7 @@ use tokio::sync::mpsc;
 use crate::error::Error;
 use crate::frames::{self, Answer, Request, TableShape};
 use crate::generation::refresh;
+use crate::orphans::{InvalidRule, Rule};
 use crate::shared::Shared;
 use crate::{join, policies, repair, sql, verify};
 
@@ -101,6 +102,17 @@ async fn perform(shared: &Arc<Shared>, request: Request, parts: &mpsc::Sender<An
         Request::SetPolicy { schema, table, policy } => {
             // It asks this node too: a future of its own, or this one would contain itself.
             let given = Box::pin(policies::set::give(shared, &schema, &table, &read(&policy)?)).await;
+            let epoch = given.map_err(|error| Error::Refused(error.to_string()))?;
+            Answer::PolicySet { epoch: epoch.0 }
+        }
+        Request::CheckForeignKeys { schema, table } => {
+            Answer::Problems(policies::foreign_keys::problems(shared, &schema, &table).await?)
+        }
+        Request::SetForeignKeys { schema, table, rule } => {
+            let rule: Rule = rule
+                .parse()
+                .map_err(|error: InvalidRule| Error::Refused(error.to_string()))?;
+            let given = Box::pin(policies::foreign_keys::give(shared, &schema, &table, rule)).await;
             let epoch = given.map_err(|error| Error::Refused(error.to_string()))?;
             Answer::PolicySet { epoch: epoch.0 }
         }

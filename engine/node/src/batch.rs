@@ -3,8 +3,10 @@
 mod exact;
 mod exclusion;
 mod failure;
+mod gone;
 mod log;
 mod made;
+mod orphans;
 mod recheck;
 mod stood;
 mod values;
@@ -20,12 +22,14 @@ use synapse_engine_replication::{Decided, Marker, MarkerKind};
 use synapse_wal_types::{Lsn, PgTimestamp, Xid};
 
 pub(crate) use failure::Failure;
+pub(crate) use orphans::Kept;
 
 use crate::conflicts::Met;
 use crate::feed::Next;
 use crate::lane::Applier;
 use crate::shared::{UNPOISONED, lock};
 use exact::{Exactly, Round};
+use gone::Gone;
 use log::{KeylessMissing, Log};
 use stood::Found;
 
@@ -82,6 +86,7 @@ struct Done {
     /// Rows that another write has won.
     skipped: u64,
     met: Met,
+    gone: Gone,
 }
 
 impl Done {
@@ -89,6 +94,7 @@ impl Done {
         self.changes += more.changes;
         self.skipped += more.skipped;
         self.met.and(more.met);
+        self.gone.and(more.gone);
     }
 }
 
@@ -113,6 +119,9 @@ impl Applier {
         let mut kernel = lock(&self.kernel);
         match done {
             Ok(()) => {
+                if self.kept.remove(&origin).is_some() {
+                    self.shared.orphans.noted();
+                }
                 match work {
                     Work::Batch(txns) => txns.iter().for_each(|next| kernel.committed(&next.stamp())),
                     Work::Large(next) => kernel.committed(&next.stamp()),
@@ -139,20 +148,19 @@ impl Applier {
         if truncates.is_empty() {
             let batch = self.plan(txns, path)?;
             let mut transaction = session.begin(begin).await?;
+            self.keep(&mut transaction, span.0).await?;
             let done = self.carry_out(&mut transaction, &batch, span, Carry::of(txns)).await?;
-            transaction.commit().await?;
-            self.count(done);
+            self.commit(transaction, txns, span.0, done).await
         } else {
             let mut transaction = session.begin(begin).await?;
             transaction.lock_tables(&truncates).await?;
             // Under the locks nothing more is written, and what was is read before anything is decided.
             self.wait_for_barrier().await?;
             let batch = self.plan(txns, path)?;
+            self.keep(&mut transaction, span.0).await?;
             let done = self.carry_out(&mut transaction, &batch, span, Carry::of(txns)).await?;
-            transaction.commit().await?;
-            self.count(done);
+            self.commit(transaction, txns, span.0, done).await
         }
-        Ok(())
     }
 
     /// A large transaction, part by part, in one of ours.
@@ -166,6 +174,7 @@ impl Applier {
     ) -> Result<(), Failure> {
         let begin = self.begin(MarkerKind::Batch, span, Some(first), decided);
         let mut transaction = session.begin(begin).await?;
+        self.keep(&mut transaction, span.0).await?;
         let mut part = first.clone();
         let mut all = Done::default();
         loop {
@@ -188,9 +197,7 @@ impl Applier {
             part = feed.next_part().await?.ok_or(Failure::PartsEnded)?;
             feed.pass();
         }
-        transaction.commit().await?;
-        self.count(all);
-        Ok(())
+        self.commit(transaction, std::slice::from_ref(first), span.0, all).await
     }
 
     /// Decides every write, and merges.
@@ -239,6 +246,8 @@ impl Applier {
             }
             None => batch,
         };
+        self.deleted.clear();
+        let mut gone = self.may_go(transaction, batch).await?;
         let executed = transaction.execute(batch, &survivors).await?;
         self.send_old_rows(transaction, batch).await?;
         self.shared
@@ -266,11 +275,13 @@ impl Applier {
             contested.extend(found.emptied(batch, &table, displaced));
         }
         let rows = Exactly::of(contested, executed.dropouts, self.next_barrier);
-        self.exactly(transaction, &round, found, rows, &mut log).await?;
+        let found = self.exactly(transaction, &round, found, rows, &mut log).await?;
+        gone.deleted(&found.with(batch), &self.deleted);
         Ok(Done {
             changes: batch.changes as u64,
             skipped: log.lost(),
             met: log.met(&self.shared, batch, &keyless),
+            gone,
         })
     }
 

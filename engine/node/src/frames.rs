@@ -93,6 +93,14 @@ pub(crate) enum Request {
     Written { part: TablePart, keys: Vec<RowKey> },
     /// Repair these rows in one transaction there.
     Repair(RepairRows),
+    /// What stands in the way of a rule for a table's foreign keys there.
+    CheckForeignKeys { schema: String, table: String },
+    /// Set the rule for a table's foreign keys: asked of the node whose name is first.
+    SetForeignKeys {
+        schema: String,
+        table: String,
+        rule: String,
+    },
 }
 
 /// What is compared of a table: by name, in the same order on every node.

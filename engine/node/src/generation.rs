@@ -22,7 +22,7 @@ use crate::lane::Applier;
 use crate::policies::{self, PolicyRow};
 use crate::shared::{NodeKernel, OwnProgress, Phase, Shared, UNPOISONED, lock};
 use crate::tables::Directory;
-use crate::{confirm, displaced, mend, rebuild, sql};
+use crate::{confirm, displaced, mend, orphans, rebuild, sql};
 
 /// Bytes that a register takes in memory, at most: a row and its one write, in a map that has just grown. One of a
 /// million takes 183, as the example `registers` of the journal measures.
@@ -163,6 +163,7 @@ pub(crate) async fn refresh(shared: &Shared, client: &mut tokio_postgres::Client
         .collect();
     let catalog = synapse_engine_setup::catalog(client, &exclude).await?;
     shared.set_directory(Directory::new(catalog, &shared.numbers));
+    orphans::refresh(shared, client).await?;
     Ok(())
 }
 

@@ -9,14 +9,14 @@ use std::time::Duration;
 
 use synapse_engine_apply::{BarrierSession, Session, our_roidents};
 use synapse_engine_change::{Change, Part};
-use synapse_engine_identity::Origin;
+use synapse_engine_identity::{Origin, RowId};
 use synapse_engine_plan::Path;
 use synapse_engine_replication::Delivery;
 use synapse_wal_types::Oid;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::batch::{Failure, Work};
+use crate::batch::{Failure, Kept, Work};
 use crate::clock;
 use crate::error::Error;
 use crate::feed::{Feed, Next};
@@ -38,7 +38,11 @@ pub(crate) struct Applier {
     pub(crate) barriers: BarrierSession,
     pub(crate) next_barrier: u64,
     pub(crate) roidents: Vec<Oid>,
-    catalog: tokio_postgres::Client,
+    /// Rows that the exact path of the batch in hand takes away.
+    pub(crate) deleted: Vec<RowId>,
+    /// What the next attempt keeps as it is, because rows of this node refer to it.
+    pub(crate) kept: BTreeMap<Origin, Vec<Kept>>,
+    pub(crate) catalog: tokio_postgres::Client,
     lines: BTreeMap<Origin, Line>,
     stop: CancellationToken,
 }
@@ -64,6 +68,8 @@ impl Applier {
             barriers,
             next_barrier,
             roidents,
+            deleted: Vec::new(),
+            kept: BTreeMap::new(),
             catalog,
             lines,
             stop,
@@ -89,6 +95,8 @@ impl Applier {
             Phase::Streaming
         });
         self.shared.stir();
+        // What an earlier generation committed, without having heard so.
+        self.shared.orphans.noted();
         tracing::info!("streaming");
         let mut stirred = self.shared.stirred.subscribe();
         let mut looked = Instant::now();

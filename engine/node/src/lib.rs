@@ -39,6 +39,7 @@ mod http;
 mod join;
 mod lane;
 mod mend;
+mod orphans;
 mod peer;
 mod policies;
 mod prepare;

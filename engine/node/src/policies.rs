@@ -2,6 +2,7 @@
 
 mod change;
 mod check;
+pub(crate) mod foreign_keys;
 pub(crate) mod request;
 pub(crate) mod set;
 

@@ -21,7 +21,7 @@ use crate::prepare::prepare;
 use crate::shared::{Parts, Phase, Shared};
 use crate::state::{Join, State};
 use crate::tables::Directory;
-use crate::{conflicts, generation, http, mend, policies, prune, receive, ship, sync};
+use crate::{conflicts, generation, http, mend, orphans, policies, prune, receive, ship, sync};
 
 /// First and longest pause before what failed is tried again.
 const PAUSE: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
@@ -150,6 +150,7 @@ async fn live(
         tokio::spawn(mend::run(Arc::clone(shared))),
         tokio::spawn(conflicts::run(Arc::clone(shared))),
         tokio::spawn(policies::request::run(Arc::clone(shared))),
+        tokio::spawn(orphans::run(Arc::clone(shared))),
     ] {
         let failed = failed.clone();
         tasks.spawn(async move {

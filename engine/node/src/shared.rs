@@ -18,6 +18,7 @@ use crate::error::Error;
 use crate::growth::Growth;
 use crate::join::{Joining, Known};
 use crate::mend::{self, Places};
+use crate::orphans::Orphans;
 use crate::peer::Peer;
 use crate::policies::request::Requests;
 use crate::state::State;
@@ -38,6 +39,7 @@ pub(crate) struct Shared {
     pub(crate) numbers: Arc<Mutex<Numbers>>,
     pub(crate) counters: Counters,
     pub(crate) conflicts: Conflicts,
+    pub(crate) orphans: Orphans,
     pub(crate) shutdown: CancellationToken,
     pub(crate) growth: Growth,
     /// Some log, or the progress, is to be made durable.
@@ -159,6 +161,7 @@ impl Shared {
             journal: parts.journal,
             numbers: parts.numbers,
             counters: Counters::default(),
+            orphans: Orphans::default(),
             shutdown: parts.shutdown,
             growth: Growth::default(),
             dirty: watch::Sender::new(0),

@@ -35,6 +35,7 @@ pub(crate) struct Status {
     pub(crate) journal_bytes: u64,
     pub(crate) journal_limit_bytes: u64,
     pub(crate) conflicts: Conflicts,
+    pub(crate) orphans: Orphans,
     pub(crate) rows: Rows,
     /// Rows of `synapse.displaced`.
     pub(crate) displaced: u64,
@@ -80,6 +81,21 @@ pub(crate) struct Conflicts {
     pub(crate) left_out: u64,
 }
 
+/// Rows that are left without what their foreign key refers to: counts since the daemon's start, but for the first two.
+#[derive(Debug, Default, Serialize)]
+pub(crate) struct Orphans {
+    /// Entries of `synapse.orphans` that are mended next, or cannot be.
+    pub(crate) waiting: u64,
+    /// Entries that stay, because that is the rule of their table.
+    pub(crate) reported: u64,
+    /// Rows that were brought back because others refer to them.
+    pub(crate) restored: u64,
+    /// References for which the rows that had them were deleted.
+    pub(crate) deleted: u64,
+    /// References that other nodes mend, as far as they were seen here.
+    pub(crate) left_to_others: u64,
+}
+
 /// Rows since the daemon's start, by the path they took.
 #[derive(Debug, Serialize)]
 pub(crate) struct Rows {
@@ -100,6 +116,14 @@ pub(crate) fn status(shared: &Shared, slot: &SlotWatch) -> Status {
     let captured = shared.kernel().map(|kernel| lock(&kernel).stamper().state().captured);
     let displaced = shared.kernel().map_or(0, |kernel| lock(&kernel).displaced());
     let phase = shared.phase.borrow().clone();
+    let orphans = orphans(shared);
+    let mut warnings = problems::warnings(
+        journal_bytes,
+        journal_limit_bytes,
+        &peers,
+        shared.config.replication.max_clock_skew,
+    );
+    warnings.extend(problems::reported(orphans.reported));
     Status {
         node: shared.me.node,
         cluster: shared.config.cluster.name.to_string(),
@@ -124,6 +148,7 @@ pub(crate) fn status(shared: &Shared, slot: &SlotWatch) -> Status {
             per_second: shared.conflicts.per_second(shared.clock.monotonic()),
             ..conflicts(&shared.conflicts.found(), &shared.conflicts.left_out())
         },
+        orphans,
         rows: Rows {
             guarded: counters.rows_guarded.get(),
             exact: counters.rows_exact.get(),
@@ -133,12 +158,7 @@ pub(crate) fn status(shared: &Shared, slot: &SlotWatch) -> Status {
         displaced: displaced as u64,
         join: joining(shared),
         problems,
-        warnings: problems::warnings(
-            journal_bytes,
-            journal_limit_bytes,
-            &peers,
-            shared.config.replication.max_clock_skew,
-        ),
+        warnings,
         peers,
     }
 }
@@ -158,6 +178,18 @@ fn state(phase: &Phase, problems: &[String], damaged: &[String]) -> State {
 fn joining(shared: &Shared) -> Option<Progress> {
     let joined = matches!(shared.state().join, Join::Joined { .. });
     (!joined).then(|| shared.joining.progress())
+}
+
+fn orphans(shared: &Shared) -> Orphans {
+    let orphans = &shared.orphans;
+    let standing = orphans.standing.borrow();
+    Orphans {
+        waiting: standing.waiting + standing.stuck,
+        reported: standing.reported,
+        restored: orphans.restored.get(),
+        deleted: orphans.deleted.get(),
+        left_to_others: orphans.left_to_others.get(),
+    }
 }
 
 fn conflicts(found: &Counts, left_out: &Counts) -> Conflicts {

@@ -30,6 +30,10 @@ pub(crate) const APPLY_ROWS: &str = "synapse_apply_rows_total";
 pub(crate) const CONFLICTS: &str = "synapse_conflicts_total";
 /// Conflicts that are not in the log, because there were too many or it could not be written.
 pub(crate) const CONFLICTS_LEFT_OUT: &str = "synapse_conflicts_left_out_total";
+/// Rows that refer to nothing, by what became of them.
+pub(crate) const ORPHANS: &str = "synapse_orphans_total";
+/// Entries of `synapse.orphans` that are not mended yet, or stay.
+pub(crate) const ORPHANS_STANDING: &str = "synapse_orphans_standing";
 /// WAL of a peer that is not applied here.
 pub(crate) const DISPLACED_ROWS: &str = "synapse_displaced_rows";
 pub(crate) const LAG_BYTES: &str = "synapse_lag_bytes";

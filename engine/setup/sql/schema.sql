@@ -33,6 +33,8 @@ CREATE TABLE IF NOT EXISTS synapse.policies (
     policy      text        NOT NULL,
     set_at      timestamptz NOT NULL DEFAULT now()
 );
+-- What becomes of its rows that are left without what they refer to; null: as before.
+ALTER TABLE synapse.policies ADD COLUMN IF NOT EXISTS foreign_keys text;
 
 -- Rows that `synapsectl verify --repair` had this node repair, each noted in the transaction that repaired it.
 CREATE TABLE IF NOT EXISTS synapse.repair_log (
@@ -44,6 +46,24 @@ CREATE TABLE IF NOT EXISTS synapse.repair_log (
     after       jsonb,
     repaired_at timestamptz NOT NULL DEFAULT now(),
     repaired_by text        NOT NULL
+);
+
+-- Rows that went while others referred to them, as they were, and through which foreign key they are missed; the daemon
+-- mends each by the table's policy. Without a foreign key: what a row that was kept beside it refers to in turn.
+CREATE TABLE IF NOT EXISTS synapse.orphans (
+    id           bigint      GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    kept_with    bigint      NOT NULL DEFAULT pg_current_xact_id()::text::bigint,
+    schema_name  text        NOT NULL,
+    table_name   text        NOT NULL,
+    image        jsonb,
+    child_schema text,
+    child_table  text,
+    foreign_key  text,
+    refs         jsonb,
+    gone_by      jsonb,
+    kept_at      timestamptz NOT NULL DEFAULT now(),
+    state        text        NOT NULL DEFAULT 'waiting',
+    problem      text
 );
 
 -- Replica identities that we changed: what the table had, and what we gave it.

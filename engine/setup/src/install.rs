@@ -123,7 +123,8 @@ impl Standing {
                                  WHERE n.nspname = 'synapse'), \
                         EXISTS (SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
                                  WHERE n.nspname = 'synapse' AND c.relname = 'identities'), \
-                        to_regclass('synapse.conflict_log') IS NOT NULL AND to_regclass('synapse.policies') IS NOT NULL, \
+                        to_regclass('synapse.conflict_log') IS NOT NULL AND to_regclass('synapse.policies') IS NOT NULL \
+                        AND to_regclass('synapse.orphans') IS NOT NULL, \
                         to_regclass('synapse.displaced') IS NOT NULL AND to_regclass('synapse.rivals') IS NOT NULL, \
                         to_regprocedure('synapse.set_conflict_policy(regclass,text)') IS NOT NULL, \
                         EXISTS (SELECT FROM pg_event_trigger WHERE evtname = 'synapse'), \
@@ -172,7 +173,7 @@ impl Standing {
             (self.schema && self.ours, "schema synapse"),
             (
                 self.conflicts || !self.ours,
-                "tables synapse.conflict_log and synapse.policies",
+                "tables synapse.conflict_log, synapse.policies and synapse.orphans",
             ),
             (
                 self.displaced || !self.ours,

@@ -22,6 +22,8 @@ mod late;
 #[cfg(test)]
 mod opening;
 #[cfg(test)]
+mod orphans;
+#[cfg(test)]
 mod plans;
 #[cfg(test)]
 mod steps;

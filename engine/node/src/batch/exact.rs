@@ -7,7 +7,7 @@ use std::time::Duration;
 use synapse_engine_apply::{MissingValues, Scope, Texts, Transaction, Values, Written};
 use synapse_engine_change::Value;
 use synapse_engine_identity::{ColumnId, Origin, RowId};
-use synapse_engine_plan::{Batch, Conflict, Constrained, Exact, Mapping, Tables, writes_of};
+use synapse_engine_plan::{Batch, Conflict, Constrained, Exact, ExactWrite, Mapping, Tables, writes_of};
 use synapse_engine_replication::{Action, Event, Kind, Lane};
 use synapse_wal_types::Lsn;
 
@@ -58,7 +58,7 @@ impl Applier {
         mut found: Found,
         rows: Exactly,
         log: &mut Log,
-    ) -> Result<(), Failure> {
+    ) -> Result<Found, Failure> {
         let Exactly { mut lane, dropouts } = rows;
         let mut action = lane.advance(Event::Executed(dropouts));
         loop {
@@ -66,7 +66,10 @@ impl Applier {
             let batch = found.with(of.batch);
             let round = Round { batch: &batch, ..*of };
             let event = match action {
-                Action::Commit => return Ok(()),
+                Action::Commit => {
+                    drop(batch);
+                    return Ok(found);
+                }
                 Action::GiveUp => return Err(Failure::GaveWay),
                 Action::Lock(rows) => {
                     transaction.lock(round.batch, &rows).await?;
@@ -149,6 +152,8 @@ impl Applier {
             let exact = |row: &RowId| Exact::of(registers, round.batch, round.span, *row).transpose();
             rows.iter().filter_map(exact).collect::<Result<_, _>>()?
         };
+        let deletes = exacts.iter().filter(|exact| exact.write == ExactWrite::Delete);
+        self.deleted.extend(deletes.map(|exact| exact.row));
         let stood = self.stood(transaction, round, &exacts).await?;
         let made = self.make(transaction, round, &exacts, &stood).await?;
         let mut exacts: Vec<Exact<'_>> = exacts;

@@ -26,6 +26,12 @@ pub(crate) enum Failure {
     /// A node that has values of a row which comes back whole did not give them.
     #[error("values that only another node has did not come: {0}")]
     Unanswered(String),
+    /// Rows of this node refer to what the attempt took away, and it was not kept.
+    #[error("rows that were written here refer to what goes")]
+    Orphaned,
+    /// Foreign keys were made or dropped while it ran.
+    #[error("the foreign keys are not those that were read")]
+    OtherKeys,
     /// The feed ended within a large transaction.
     #[error("the journal ended within a large transaction")]
     PartsEnded,
@@ -50,9 +56,12 @@ impl Failure {
                 | synapse_engine_plan::Error::Undecided(_) => Remedy::Operator,
             },
             Failure::Apply(error) => error.remedy(),
-            Failure::GaveWay | Failure::BarrierTimedOut | Failure::NotVisible | Failure::Unanswered(_) => {
-                Remedy::Smaller
-            }
+            Failure::GaveWay
+            | Failure::BarrierTimedOut
+            | Failure::NotVisible
+            | Failure::Unanswered(_)
+            | Failure::Orphaned
+            | Failure::OtherKeys => Remedy::Smaller,
             Failure::PartsEnded | Failure::SessionLost(_) | Failure::Broken(_) => Remedy::Reconnect,
         }
     }
@@ -65,6 +74,8 @@ impl Failure {
             | Failure::BarrierTimedOut
             | Failure::NotVisible
             | Failure::Unanswered(_)
+            | Failure::Orphaned
+            | Failure::OtherKeys
             | Failure::PartsEnded
             | Failure::SessionLost(_)
             | Failure::Broken(_) => false,
@@ -80,6 +91,8 @@ impl Failure {
             | Failure::BarrierTimedOut
             | Failure::NotVisible
             | Failure::Unanswered(_)
+            | Failure::Orphaned
+            | Failure::OtherKeys
             | Failure::PartsEnded
             | Failure::SessionLost(_)) => Error::Broken(other.to_string()),
         }
@@ -107,6 +120,8 @@ impl Failure {
             | Failure::BarrierTimedOut
             | Failure::NotVisible
             | Failure::Unanswered(_)
+            | Failure::Orphaned
+            | Failure::OtherKeys
             | Failure::PartsEnded
             | Failure::SessionLost(_)
             | Failure::Broken(_) => None,

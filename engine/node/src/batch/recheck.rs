@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use synapse_engine_apply::{Begin, Scope, Session};
 use synapse_engine_change::{Block, Change};
-use synapse_engine_identity::{Origin, RowId, Stamp, TxnId};
+use synapse_engine_identity::{RowId, Stamp, TxnId};
 use synapse_engine_plan::{Batch, Mapping, Row, Table, Tables, rows_of};
 use synapse_engine_replication::{Decided, Marker, MarkerKind, Recheck};
-use synapse_wal_types::{Lsn, PgTimestamp, Xid};
+use synapse_wal_types::{PgTimestamp, Xid};
 
 use super::failure::Failure;
 use super::{Carry, values};
@@ -80,12 +80,12 @@ impl Applier {
             horizon,
             our_roidents: self.roidents.clone(),
         };
-        let done = self
-            .recheck_rows(&mut session, begin, &batch, (origin, first, last), emptied)
-            .await;
+        let done = self.recheck_rows(&mut session, begin, &batch, stamp, emptied).await;
         self.sessions.insert(through, session);
-        if done.is_err() {
-            lock(&self.kernel).given_up();
+        match &done {
+            Ok(()) if self.kept.remove(&origin).is_some() => self.shared.orphans.noted(),
+            Ok(()) => {}
+            Err(_) => lock(&self.kernel).given_up(),
         }
         done
     }
@@ -104,18 +104,30 @@ impl Applier {
         session: &mut Session,
         begin: Begin,
         batch: &Batch<'_>,
-        span: (Origin, Lsn, Lsn),
+        stamp: Stamp,
         emptied: Vec<Arc<Table>>,
     ) -> Result<(), Failure> {
-        let marker = begin.marker.kind;
+        let Marker {
+            kind: marker,
+            origin,
+            first,
+            last,
+            ..
+        } = begin.marker;
+        let span = (origin, first, last);
         let mut transaction = session.begin(begin).await?;
+        self.keep(&mut transaction, origin).await?;
         let carry = Carry {
             scope: Scope::EveryAuthor,
             emptied,
             ..Carry::of(&[])
         };
-        self.carry_out(&mut transaction, batch, span, carry).await?;
+        let done = self.carry_out(&mut transaction, batch, span, carry).await?;
+        let others = self
+            .look_for_orphans(&mut transaction, (origin, &stamp), &[], done.gone)
+            .await?;
         transaction.commit().await?;
+        self.shared.orphans.left_to_others.add(others);
         // It is pending until its own marker is read; run it once only.
         if let MarkerKind::Recheck { of } = marker {
             self.wait_for_recheck(of).await;

@@ -3,8 +3,10 @@
 use synapse_engine_plan::Conflict;
 use synapse_engine_replication::{InvalidPolicy, Kind, Outcome, Policy};
 
+use crate::orphans::{self, Rule};
+
 /// Every kind by its name.
-pub(crate) const KINDS: [&str; 8] = [
+pub(crate) const KINDS: [&str; 9] = [
     Kind::InsertExists.name(),
     Kind::InsertDeleted.name(),
     Kind::UpdateOriginDiffers.name(),
@@ -13,6 +15,7 @@ pub(crate) const KINDS: [&str; 8] = [
     Kind::DeleteMissing.name(),
     Kind::UpdateExists.name(),
     Kind::MultipleUniqueConflicts.name(),
+    orphans::KIND,
 ];
 
 /// Every verdict by its name.
@@ -26,10 +29,13 @@ pub(crate) fn policy_of(conflict: &Conflict) -> String {
     conflict.met.rules.policy.to_string()
 }
 
-/// The policy that a person names, as conflicts are marked with it.
+/// The policy, or the rule for foreign keys, that a person names, as conflicts are marked with it.
 ///
 /// # Errors
 /// [`InvalidPolicy`], which says what was expected.
 pub(crate) fn policy_named(text: &str) -> Result<String, InvalidPolicy> {
-    text.parse::<Policy>().map(|policy| policy.to_string())
+    match text.parse::<Rule>() {
+        Ok(rule) => Ok(rule.to_string()),
+        Err(_) => text.parse::<Policy>().map(|policy| policy.to_string()),
+    }
 }

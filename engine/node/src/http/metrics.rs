@@ -10,7 +10,7 @@ use axum::response::{IntoResponse, Response};
 use super::Api;
 use super::queries::built;
 use crate::conflicts::{Class, Conflicts, Counts};
-use crate::status::{PeerStatus, Status};
+use crate::status::{Orphans, PeerStatus, Status};
 use crate::telemetry::{self, Counters};
 
 const FORMAT: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -67,6 +67,7 @@ fn render(status: &Status, counters: &Counters, conflicts: &Conflicts) -> String
         "Conflicts that are not in synapse.conflict_log",
         conflicts.left_out(),
     );
+    page.orphans(&status.orphans);
     for (name, kind, help, value) in single(status, counters) {
         page.family(name, kind, help);
         page.sample(name, &[], value);
@@ -166,6 +167,24 @@ impl Page {
         self.family(name, "counter", help);
         for (Class { table, kind, policy }, count) in counts {
             self.sample(name, &[("table", &table), ("kind", kind), ("policy", &policy)], count);
+        }
+    }
+
+    fn orphans(&mut self, orphans: &Orphans) {
+        let help = "References to rows that are gone, by what became of the rows that have them";
+        self.family(telemetry::ORPHANS, "counter", help);
+        let ended = [
+            ("restored", orphans.restored),
+            ("deleted", orphans.deleted),
+            ("left_to_others", orphans.left_to_others),
+        ];
+        for (outcome, count) in ended {
+            self.sample(telemetry::ORPHANS, &[("outcome", outcome)], count);
+        }
+        let help = "Entries of synapse.orphans, by whether they wait or stay by their table's rule";
+        self.family(telemetry::ORPHANS_STANDING, "gauge", help);
+        for (state, count) in [("waiting", orphans.waiting), ("reported", orphans.reported)] {
+            self.sample(telemetry::ORPHANS_STANDING, &[("state", state)], count);
         }
     }
 

@@ -60,14 +60,17 @@ pub(crate) struct TableStatus {
     table: String,
     replicated: bool,
     key: Vec<String>,
-    /// Why it is not replicated, or what replication promises less of it.
     /// How conflicts are decided; none where rows have no key.
     policy: Option<String>,
+    /// What becomes of rows that are left without what they refer to; none where the table has no foreign keys.
+    foreign_keys: Option<String>,
+    /// Why it is not replicated, or what replication promises less of it.
     note: Option<String>,
 }
 
 pub(crate) async fn tables(State(api): State<Arc<Api>>) -> Result<Json<Vec<TableStatus>>, Failure> {
     let catalog = answer::catalog(&api.shared).await?;
+    let rules = policies::foreign_keys::rules(&api.shared).await?;
     let tables = catalog.tables.iter().filter(|table| table.schema != SCHEMA);
     let replicated = tables.map(|table| {
         let key = table.key().map_or_else(Vec::new, |key| key.columns.clone());
@@ -81,12 +84,14 @@ pub(crate) async fn tables(State(api): State<Arc<Api>>) -> Result<Json<Vec<Table
             (false, ReplicaIdentity::Default | ReplicaIdentity::Full | ReplicaIdentity::Index) => None,
         };
         let policy = (!key.is_empty()).then(|| policies::in_force(&api.shared, &table.schema, &table.name));
+        let rule = rules.get(&(table.schema.clone(), table.name.clone()));
         let table = format!("{}.{}", table.schema, table.name);
         TableStatus {
             table,
             replicated: true,
             key,
             policy: policy.flatten().map(|policy| policy.to_string()),
+            foreign_keys: rule.map(ToString::to_string),
             note: note.map(str::to_owned),
         }
     });
@@ -95,6 +100,7 @@ pub(crate) async fn tables(State(api): State<Arc<Api>>) -> Result<Json<Vec<Table
         replicated: false,
         key: Vec::new(),
         policy: None,
+        foreign_keys: None,
         note: Some(left.reason.to_string()),
     });
     let mut tables: Vec<TableStatus> = replicated.chain(left_out).collect();

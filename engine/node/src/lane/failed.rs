@@ -45,6 +45,10 @@ impl Applier {
             line.feed = feed;
             line.waiting.clear();
         }
+        if matches!(failure, Failure::Orphaned | Failure::OtherKeys) {
+            // Once more: what goes is kept; the foreign keys are known.
+            return Ok(true);
+        }
         let line = self.lines.get_mut(&origin).expect("lines are never closed");
         match remedy {
             Remedy::Reconnect => return Err(failure.into_error()),

@@ -10,7 +10,11 @@ pub struct PolicyChange {
     /// `schema.table`.
     pub table: String,
     /// As it was asked for.
-    pub policy: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub policy: Option<String>,
+    /// The rule for its foreign keys, where that was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub foreign_keys: Option<String>,
     /// From which epoch on it is in force.
     pub epoch: u32,
     /// Whether every node has applied it.
@@ -19,10 +23,19 @@ pub struct PolicyChange {
 
 impl fmt::Display for PolicyChange {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let PolicyChange { table, policy, .. } = self;
-        match self.everywhere {
-            true => write!(f, "{table}: {policy}, on every node"),
-            false => write!(f, "{table}: {policy}; it is on its way, and not on every node yet"),
+        let PolicyChange {
+            table,
+            policy,
+            foreign_keys,
+            ..
+        } = self;
+        match (policy, foreign_keys) {
+            (Some(policy), _) => write!(f, "{table}: {policy}")?,
+            (None, rule) => write!(f, "{table}: foreign keys {}", rule.as_deref().unwrap_or_default())?,
         }
+        f.write_str(match self.everywhere {
+            true => ", on every node",
+            false => "; it is on its way, and not on every node yet",
+        })
     }
 }

@@ -10,7 +10,7 @@ use tokio::sync::{Mutex, mpsc};
 use tokio_postgres::Client;
 use tokio_postgres::error::SqlState;
 
-use super::set::{SetError, set_and_wait};
+use super::set::{SetError, Wanted, set_and_wait};
 use crate::error::Error;
 use crate::shared::Shared;
 use crate::sql;
@@ -111,7 +111,7 @@ async fn answer(shared: &Arc<Shared>, text: &str) -> Result<(), Error> {
         policy = request.policy,
         "a conflict policy is asked for in SQL"
     );
-    match set_and_wait(shared, schema, table, &request.policy).await {
+    match set_and_wait(shared, schema, table, Wanted::Policy(request.policy.clone())).await {
         Ok(change) => done(&client, &request.id, &change.to_string()).await,
         Err(error) => failed(&client, &request.id, (&error.to_string(), error.hint()), code(&error)).await,
     }
@@ -145,7 +145,7 @@ async fn failed(client: &Client, id: &str, (error, hint): (&str, Option<&str>), 
 /// As which the function raises it.
 fn code(error: &SetError) -> &'static SqlState {
     match error {
-        SetError::Invalid(_) => &SqlState::INVALID_PARAMETER_VALUE,
+        SetError::Invalid(_) | SetError::Rule(_) => &SqlState::INVALID_PARAMETER_VALUE,
         SetError::Missing { .. } | SetError::Problems(_) | SetError::Refused { .. } => {
             &SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE
         }

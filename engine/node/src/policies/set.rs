@@ -8,16 +8,17 @@ use synapse_engine_identity::{Epoch, NodeId};
 use synapse_engine_replication::{InvalidPolicy, Policy};
 use tokio_postgres::Client;
 
-use super::PolicyChange;
+use super::{PolicyChange, foreign_keys};
 use crate::answer::{AskError, ask_one};
 use crate::error::Error;
 use crate::frames::{Answer, Request};
+use crate::orphans::InvalidRule;
 use crate::shared::Shared;
 use crate::sql;
 use crate::wait::{self, nodes};
 
 /// How long a table is waited for that somebody else writes: who waits behind us waits as long.
-const LOCK_TIMEOUT_MS: u32 = 3_000;
+pub(super) const LOCK_TIMEOUT_MS: u32 = 3_000;
 /// How long it is waited for that the policy is in force on every node; it comes there anyway.
 const EVERYWHERE_PATIENCE: Duration = Duration::from_secs(10);
 
@@ -27,6 +28,9 @@ pub(crate) enum SetError {
     /// It is none.
     #[error(transparent)]
     Invalid(#[from] InvalidPolicy),
+    /// It is no rule for foreign keys.
+    #[error(transparent)]
+    Rule(#[from] InvalidRule),
     /// A node is down.
     #[error(
         "{linked} of {configured} configured peers are linked; a policy is set while all nodes are up, so that it means the same everywhere"
@@ -63,23 +67,38 @@ impl SetError {
             SetError::Missing { .. } => Some("`synapsectl status` shows who is missing"),
             SetError::Problems(_) | SetError::Refused { .. } => Some("nothing has changed, on no node"),
             SetError::Ask(_) => Some(AskError::HINT),
-            SetError::Invalid(_) | SetError::Failed(_) => None,
+            SetError::Invalid(_) | SetError::Rule(_) | SetError::Failed(_) => None,
         }
     }
 }
 
-/// Sets the policy of a table, from whichever node, and waits for a while until it is in force on every node.
+/// What is to be set of a table.
+pub(crate) enum Wanted {
+    /// Its conflict policy.
+    Policy(String),
+    /// The rule for its foreign keys.
+    ForeignKeys(String),
+}
+
+/// Sets something of a table, from whichever node, and waits for a while until it is in force on every node.
 pub(crate) async fn set_and_wait(
     shared: &Arc<Shared>,
     schema: &str,
     table: &str,
-    policy: &str,
+    wanted: Wanted,
 ) -> Result<PolicyChange, SetError> {
-    let epoch = set(shared, schema, table, policy).await?;
+    let (epoch, policy, foreign_keys) = match wanted {
+        Wanted::Policy(policy) => (set(shared, schema, table, &policy).await?, Some(policy), None),
+        Wanted::ForeignKeys(rule) => {
+            let epoch = foreign_keys::set(shared, schema, table, &rule).await?;
+            (epoch, None, Some(rule))
+        }
+    };
     let waited = wait::wait(shared, EVERYWHERE_PATIENCE).await;
     Ok(PolicyChange {
         table: format!("{schema}.{table}"),
-        policy: policy.to_owned(),
+        policy,
+        foreign_keys,
         epoch: epoch.0,
         everywhere: waited.done,
     })
@@ -162,7 +181,7 @@ async fn write(client: &mut Client, schema: &str, table: &str, policy: &Policy) 
     Ok(Epoch(u32::try_from(epoch).unwrap_or(u32::MAX)))
 }
 
-fn all_linked(shared: &Shared) -> Result<(), SetError> {
+pub(super) fn all_linked(shared: &Shared) -> Result<(), SetError> {
     let linked = shared.peers().values().filter(|peer| peer.link.is_some()).count();
     let configured = shared.config.cluster.join.len();
     match linked < configured {

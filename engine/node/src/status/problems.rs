@@ -35,6 +35,7 @@ pub(super) fn problems(
             shared.slot
         ));
     }
+    problems.extend(shared.orphans.standing.borrow().problems.iter().cloned());
     let ordinal = shared.state().ordinal;
     for (node, peer) in shared.peers().iter() {
         problems.extend(of_peer(node.as_str(), peer, ordinal));
@@ -85,6 +86,16 @@ pub(super) fn warnings(journal_bytes: u64, limit_bytes: u64, peers: &[PeerStatus
         }
     }
     warnings
+}
+
+/// What is said of orphans that stay by their table's rule.
+pub(super) fn reported(orphans: u64) -> Option<String> {
+    (orphans > 0).then(|| {
+        format!(
+            "rows that are gone are referred to in {orphans} places, and it stays so by the tables' rule; \
+             hint: synapsectl conflict list --kind foreign_key_orphan"
+        )
+    })
 }
 
 /// Why this node is not ready; nothing when it is.

@@ -53,6 +53,7 @@ fn sample() -> Status {
                 &Counts::from([(class("public.a", "insert_exists"), 1)]),
             )
         },
+        orphans: Orphans::default(),
         rows: Rows {
             guarded: 1,
             exact: 2,
