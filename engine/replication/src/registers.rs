@@ -203,19 +203,16 @@ impl<O: Overflow> Registers<O> {
     /// The row's register, out of memory or back from the overflow, with the table's truncates merged in. Its place in
     /// memory, if it has one, stays for [`Self::keep`].
     fn take(&mut self, row: RowId) -> Register {
-        let mut register = match self.rows.get_mut(&row) {
-            Some(register) => std::mem::take(register),
-            None if self.overflowed.is_empty() => Register::default(),
-            None => self.of_overflow(row),
+        let (mut register, of_overflow) = match self.rows.get_mut(&row) {
+            Some(register) => (std::mem::take(register), false),
+            None if self.overflowed.is_empty() => (Register::default(), false),
+            None => {
+                let kept = self.overflow.get(row).filter(|_| !mutant!(OverflowForgotten));
+                (kept.unwrap_or_default(), true)
+            }
         };
         merge_truncates(&mut register, self.truncates.get(&row.table), &self.origins);
-        register
-    }
-
-    fn of_overflow(&mut self, row: RowId) -> Register {
-        let kept = self.overflow.get(row).filter(|_| !mutant!(OverflowForgotten));
-        let mut register = kept.unwrap_or_default();
-        if let Some(Dropped::OfOverflow(dropped)) = &self.dropped {
+        if let (Some(Dropped::OfOverflow(dropped)), true) = (&self.dropped, of_overflow) {
             drop_from(&mut register, dropped, &self.policies.book(row.table, &self.origins));
         }
         register

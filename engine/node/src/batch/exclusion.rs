@@ -33,9 +33,9 @@ impl Applier {
                 written.absent.push(exact.row);
             }
         }
-        for (table, rows) in by_table(exacts) {
+        for (table, _) in by_table(exacts) {
             let mut neighbours = Neighbours::default();
-            for exact in exacts.iter().filter(|exact| rows.contains(&exact.row)) {
+            for exact in exacts.iter().filter(|exact| exact.table.id == table.id) {
                 let missing = |lack| synapse_engine_apply::Error::MissingValues { rows: vec![lack] };
                 let intended = intended(exact, values, round, stood).map_err(missing)?;
                 neighbours.intend(exact.row, intended);
@@ -166,19 +166,9 @@ impl Applier {
             let mut unknown: Vec<KeyHash> = displaced
                 .filter(|key| neighbours.get(row_of(table, *key)).is_none())
                 .collect();
-            for rival in transaction.rivals(table, &hashes).await? {
-                let (row, other) = (row_of(table, rival.row), row_of(table, rival.rival));
-                found.put(batch, row, table, key_of(table, &rival.row_key));
-                found.put(batch, other, table, key_of(table, &rival.rival_key));
-                if neighbours.get(row).is_none() {
-                    unknown.push(rival.row);
-                }
-                let last = LastWrite {
-                    hlc: rival.hlc,
-                    origin: rival.origin,
-                };
-                neighbours.in_the_way(row, other, last);
-            }
+            let rivals = transaction.rivals(table, &hashes).await?;
+            let recorded = rivals.iter().map(|rival| rival.row);
+            unknown.extend(recorded.filter(|key| neighbours.get(row_of(table, *key)).is_none()));
             unknown.sort_unstable();
             unknown.dedup();
             for displaced in transaction.displaced(table, Which::Rows(&unknown)).await? {
@@ -191,6 +181,16 @@ impl Applier {
                     image: Some(image),
                 };
                 neighbours.found(row, neighbour);
+            }
+            for rival in rivals {
+                let (row, other) = (row_of(table, rival.row), row_of(table, rival.rival));
+                found.put(batch, row, table, key_of(table, &rival.row_key));
+                found.put(batch, other, table, key_of(table, &rival.rival_key));
+                let last = LastWrite {
+                    hlc: rival.hlc,
+                    origin: rival.origin,
+                };
+                neighbours.in_the_way(row, other, last);
             }
         }
     }

@@ -31,8 +31,14 @@ impl<O: Overflow> Registers<O> {
             return;
         };
         for (row, register) in &mut self.rows {
+            merge_truncates(register, self.truncates.get(&row.table), &self.origins);
             drop_from(register, &dropped, &self.policies.book(row.table, &self.origins));
         }
+        let origins = &self.origins;
+        let is_dropped = |author: Author| author.lsn <= dropped.get(origins[usize::from(author.origin.0)]);
+        self.truncates
+            .values_mut()
+            .for_each(|truncates| truncates.note_stable(is_dropped));
         self.dropped = Some(Dropped::OfOverflow(dropped));
     }
 
@@ -70,6 +76,9 @@ impl<O: Overflow> Registers<O> {
             .flat_map(RowMap::values)
             .for_each(|register| register.lowest_authors(&mut needed));
         self.needed = needed;
+        self.truncates
+            .values_mut()
+            .for_each(|truncates| truncates.note_stable(is_stable));
         if self.overflowed.is_empty() {
             self.truncates
                 .values_mut()

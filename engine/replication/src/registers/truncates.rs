@@ -10,6 +10,8 @@ use crate::register::{Author, Register, Target};
 pub(super) struct Truncate {
     stamp: Stamp,
     author: Author,
+    /// Whether it says nothing any more of rows that nothing unstable is known of: it stays for those of the overflow.
+    stable: bool,
 }
 
 /// A table's truncates, counted since the start: registers remember how many they have merged in.
@@ -27,6 +29,13 @@ impl Truncates {
 
     pub(super) fn is_empty(&self) -> bool {
         self.list.is_empty()
+    }
+
+    /// Takes note of those that are stable.
+    pub(super) fn note_stable(&mut self, is_stable: impl Fn(Author) -> bool) {
+        for truncate in &mut self.list {
+            truncate.stable |= is_stable(truncate.author);
+        }
     }
 
     /// Drops the first of them, as long as they are stable.
@@ -52,6 +61,7 @@ impl<O: Overflow> Registers<O> {
         self.truncates.entry(table).or_default().list.push(Truncate {
             stamp: stamp.clone(),
             author,
+            stable: false,
         });
     }
 
@@ -88,7 +98,9 @@ impl<O: Overflow> Registers<O> {
 
 pub(super) fn merge_truncates(register: &mut Register, truncates: Option<&Truncates>, origins: &[Origin]) {
     let Some(truncates) = truncates else { return };
-    for truncate in truncates.after(register.truncates) {
+    let nothing_known = register.is_empty();
+    let counts = |truncate: &&Truncate| !(nothing_known && truncate.stable);
+    for truncate in truncates.after(register.truncates).iter().filter(counts) {
         register.observe(truncate.author, (&WriteOp::Delete, false), |author| {
             let txn = TxnId {
                 origin: origins[usize::from(author.origin.0)],
