@@ -2,6 +2,7 @@
 
 mod contend;
 mod forget;
+mod orphans;
 
 use std::collections::{BTreeSet, HashSet, VecDeque};
 use std::sync::Arc;

@@ -89,11 +89,21 @@ pub enum Mutant {
     DisplacedNotAsked,
     /// What is displaced says nothing of when it was last written.
     TimesForgotten,
+    /// Whether a row is another node's is asked of its last version alone.
+    AuthorForgotten,
+    /// Re-checks do not look for rows that lose what they refer to.
+    BlindRechecks,
+    /// The mender does not hold what it finds.
+    StandingNotHeld,
+    /// What goes is kept without a lock.
+    KeptUnlocked,
+    /// Of what goes only the row itself is kept.
+    KeptAlone,
 }
 
 impl Mutant {
     /// All of them.
-    pub const ALL: [Mutant; 42] = [
+    pub const ALL: [Mutant; 47] = [
         Mutant::FlippedComparison,
         Mutant::RecheckDropped,
         Mutant::AppliedFromServer,
@@ -136,6 +146,11 @@ impl Mutant {
         Mutant::RivalsForgotten,
         Mutant::DisplacedNotAsked,
         Mutant::TimesForgotten,
+        Mutant::AuthorForgotten,
+        Mutant::BlindRechecks,
+        Mutant::StandingNotHeld,
+        Mutant::KeptUnlocked,
+        Mutant::KeptAlone,
     ];
 
     /// Makes this thread's kernels do it; `None` makes them right again.

@@ -361,6 +361,12 @@ impl Register {
         unseen.find(|author| book.deciding(author.epoch.max(epoch)).policy == Policy::Error)
     }
 
+    /// Whether a write of `origin` says that the row is there.
+    pub(crate) fn lives_by(&self, origin: OriginIndex) -> bool {
+        let lives = |entry: &Entry| entry.existence == Existence::Live && entry.author().origin == origin;
+        self.entries.iter().any(lives)
+    }
+
     /// The writes that are known.
     pub(crate) fn authors(&self) -> impl Iterator<Item = Author> + '_ {
         self.entries.iter().map(Entry::author)

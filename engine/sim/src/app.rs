@@ -1,5 +1,7 @@
 //! Applications: sessions that write as they please, slowly or fast, and sometimes change their minds.
 
+mod tree;
+
 use std::collections::VecDeque;
 
 use crate::policies::{ERROR, TABLES, codes};
@@ -119,6 +121,13 @@ impl Writer {
     }
 
     fn statement(&self, rng: &mut Rng, fresh: &mut u64, script: &mut VecDeque<Statement>) {
+        if rng.one_in(5) {
+            match self.truncates && rng.one_in(60) {
+                true => script.push_back(Statement::Truncate { table: Table::Tree }),
+                false => script.extend(self.tree(rng, fresh)),
+            }
+            return;
+        }
         let table = match rng.below(13) {
             0..=3 => Table::Plain,
             4..=5 => Table::Toast,

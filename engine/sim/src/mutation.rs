@@ -2,7 +2,7 @@
 
 use synapse_wal_types::Xid;
 
-use crate::postgres::{Guard, Statement};
+use crate::postgres::{Guard, Statement, Table};
 
 #[cfg(feature = "mutants")]
 use synapse_engine_replication::Mutant;
@@ -62,4 +62,58 @@ pub(crate) fn adds_what_was_seen() -> bool {
 #[cfg(not(feature = "mutants"))]
 pub(crate) const fn adds_what_was_seen() -> bool {
     false
+}
+
+/// Whether re-checks do not look for rows that lose what they refer to.
+#[cfg(feature = "mutants")]
+pub(crate) fn blind_rechecks() -> bool {
+    Mutant::BlindRechecks.is_chosen()
+}
+
+/// Whether re-checks do not look for rows that lose what they refer to.
+#[cfg(not(feature = "mutants"))]
+pub(crate) const fn blind_rechecks() -> bool {
+    false
+}
+
+/// Whether what goes is kept without a lock.
+#[cfg(feature = "mutants")]
+pub(crate) fn keeps_unlocked() -> bool {
+    Mutant::KeptUnlocked.is_chosen()
+}
+
+/// Whether what goes is kept without a lock.
+#[cfg(not(feature = "mutants"))]
+pub(crate) const fn keeps_unlocked() -> bool {
+    false
+}
+
+/// Whether of what goes only the row itself is kept.
+#[cfg(feature = "mutants")]
+pub(crate) fn keeps_alone() -> bool {
+    Mutant::KeptAlone.is_chosen()
+}
+
+/// Whether of what goes only the row itself is kept.
+#[cfg(not(feature = "mutants"))]
+pub(crate) const fn keeps_alone() -> bool {
+    false
+}
+
+/// What asks whether a row that is referred to is there.
+#[cfg(feature = "mutants")]
+pub(crate) fn standing(key: u64) -> Statement {
+    let table = Table::Tree;
+    if Mutant::StandingNotHeld.is_chosen() {
+        let values = vec![(0, key)];
+        return Statement::Find { table, values };
+    }
+    Statement::Share { table, key }
+}
+
+/// What asks whether a row that is referred to is there.
+#[cfg(not(feature = "mutants"))]
+pub(crate) const fn standing(key: u64) -> Statement {
+    let table = Table::Tree;
+    Statement::Share { table, key }
 }

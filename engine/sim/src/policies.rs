@@ -36,7 +36,7 @@ pub(crate) const fn codes(table: Table) -> u64 {
 }
 
 /// The tables whose policies change.
-pub(crate) const TABLES: [Table; 4] = [Table::Plain, Table::Toast, Table::Full, Table::Unique];
+pub(crate) const TABLES: [Table; 5] = [Table::Plain, Table::Toast, Table::Full, Table::Unique, Table::Tree];
 
 /// The rules that a code stands for.
 pub(crate) fn rules(table: Table, code: u64) -> Rules {

@@ -96,6 +96,7 @@ fn is_quiet(world: &World) -> bool {
             && n.server.wal.flushed() == ends[at]
             && commits.last().is_none_or(|commit| commit.end <= daemon.sent)
             && daemon.kernel.next_recheck().is_none()
+            && !n.has_orphans_to_mend()
     };
     if !world.applications_are_done() || !world.nodes.iter().enumerate().all(idle) {
         return false;

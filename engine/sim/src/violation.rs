@@ -25,6 +25,8 @@ pub enum Law {
     ConfirmedDurableCaptured,
     /// Of a table without a key every insert is applied, and every update or delete takes one equal row or none.
     AKeylessChangeTakesOneRow,
+    /// No row refers to nothing, unless its rule leaves it so, and then a node tells of it.
+    NoOrphanIsSilent,
     /// What is kept in memory is bounded by configuration.
     MemoryIsBounded,
     /// A cluster without writes forgets every register.
@@ -50,6 +52,7 @@ impl fmt::Display for Law {
             Law::WhatIsToldStays => "what is told stays",
             Law::ConfirmedDurableCaptured => "confirmed <= durable <= captured",
             Law::AKeylessChangeTakesOneRow => "a change without a key takes one equal row or none",
+            Law::NoOrphanIsSilent => "no orphan is silent",
             Law::MemoryIsBounded => "memory is bounded",
             Law::AnIdleClusterBecomesStable => "an idle cluster becomes stable",
             Law::NothingWaitsForEver => "nothing waits for ever",

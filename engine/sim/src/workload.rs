@@ -43,10 +43,10 @@ impl World {
                 self.asked = None;
                 writer.policy(self.epoch, asked, &mut self.rng)
             } else if lull > 0 && since <= LULL_LEFT_WITHIN && self.rng.percent(75) {
-                if lull % 2 == 0 {
-                    writer.duel(lull, &mut self.rng, &mut self.fresh)
-                } else {
-                    writer.chase(lull, &mut self.rng, &mut self.fresh)
+                match lull % 3 {
+                    0 => writer.duel(lull, &mut self.rng, &mut self.fresh),
+                    1 => writer.chase(lull, &mut self.rng, &mut self.fresh),
+                    _ => writer.family(lull, &mut self.rng, &mut self.fresh),
                 }
             } else {
                 writer.transaction(&mut self.rng, &mut self.fresh)

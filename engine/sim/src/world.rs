@@ -9,7 +9,7 @@ use crate::catalog::Catalog;
 use crate::disk::Disk;
 use crate::laws;
 use crate::network::{Link, Message};
-use crate::node::{Daemon, Node, Owner, Question};
+use crate::node::{Daemon, Node, Owner, Question, Rule};
 use crate::options::{Options, Report};
 use crate::postgres::{Relations, Server, SessionId, SqlState, Step, Table, Temper};
 use crate::rng::Rng;
@@ -64,6 +64,11 @@ pub(crate) enum Event {
     },
     /// The applier looks for work.
     Work {
+        node: usize,
+        run: u32,
+    },
+    /// The mender looks for something to mend.
+    Mend {
         node: usize,
         run: u32,
     },
@@ -149,6 +154,8 @@ pub(crate) struct World {
     pub(crate) asked: Option<Table>,
     /// Of so many transactions of n1's first application one sets a policy; `None`: none does.
     pub(crate) policy_one_in: Option<u64>,
+    /// What becomes of rows that refer to nothing.
+    pub(crate) rule: Rule,
     /// Stamps that some node may have relied on.
     pub(crate) stamps: BTreeMap<TxnId, Stamp>,
     /// No faults and no new transactions any more.
@@ -210,6 +217,11 @@ impl World {
             .map(|_| (0..count).map(|_| link(&mut rng)).collect())
             .collect();
         let policy_one_in = rng.percent(70).then(|| rng.between(2, 6));
+        let rule = match rng.below(10) {
+            0..=5 => Rule::RestoreParent,
+            6..=8 => Rule::DeleteChild,
+            _ => Rule::Report,
+        };
         let faults_left = if unruly { rng.below(9) } else { 0 };
         World {
             seed,
@@ -225,6 +237,7 @@ impl World {
             epoch: 0,
             asked: None,
             policy_one_in,
+            rule,
             stamps: BTreeMap::new(),
             calm: false,
             broken: None,
@@ -307,6 +320,7 @@ impl World {
             Event::Tick { node, run } if self.nodes[node].run == run => self.tick(node),
             Event::Synced { node, run, lens } if self.nodes[node].run == run => self.synced(node, &lens),
             Event::Work { node, run } if self.nodes[node].run == run => self.work(node),
+            Event::Mend { node, run } if self.nodes[node].run == run => self.mend(node),
             Event::BarrierTimeout { node, run, barrier } if self.nodes[node].run == run => {
                 self.barrier_times_out(node, barrier);
             }
@@ -333,6 +347,7 @@ impl World {
             | Event::Tick { .. }
             | Event::Synced { .. }
             | Event::Work { .. }
+            | Event::Mend { .. }
             | Event::BarrierTimeout { .. }
             | Event::LookForLate { .. }
             | Event::Question { .. }
@@ -409,6 +424,7 @@ impl World {
             Owner::App(app) => self.app_answered(node, app, result),
             Owner::Apply => self.apply_answered(node, result),
             Owner::Barrier => self.barrier_answered(node, result),
+            Owner::Mender => self.mender_answered(node, result),
             Owner::Gone => self.orphan_ends(node, session),
         }
     }

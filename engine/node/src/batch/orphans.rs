@@ -163,11 +163,7 @@ impl Applier {
             let (schema, name) = &row.table;
             if let Some(table) = directory.get(schema, name)
                 && let Some(id) = row_id(table, &names, &row.values)
-                && kernel
-                    .registers_mut()
-                    .known(id)
-                    .iter()
-                    .any(|txn| txn.origin == self.shared.me)
+                && kernel.wrote(id)
             {
                 wrote[row.at] = true;
             }

@@ -91,6 +91,14 @@ impl<O: Overflow> Registers<O> {
         authors.into_iter().map(|author| self.txn(author)).collect()
     }
 
+    /// Whether a write of this node is known that says that `row` is there, and that no known write has seen.
+    pub(crate) fn lives_by_me(&mut self, row: RowId) -> bool {
+        let register = self.take(row);
+        let lives = register.lives_by(self.me);
+        self.keep(row, register);
+        lives
+    }
+
     /// When `row` was last written, as far as its register knows, and by which transaction.
     pub(crate) fn last_written(&mut self, row: RowId) -> Option<(LastWrite, TxnId)> {
         let register = self.take(row);

@@ -32,7 +32,11 @@ fn expected(truth: &Truth, table: Table) -> Option<Vec<Row>> {
         Table::Displaced => truth.rows(Table::Unique).1,
         // When a row was last written may not be known any more where it is not needed.
         Table::Rivals => return None,
-        Table::Plain | Table::Toast | Table::Unique | Table::Full | Table::Policies => truth.rows(table).0,
+        // A node's own.
+        Table::Orphans => return None,
+        Table::Plain | Table::Toast | Table::Unique | Table::Full | Table::Policies | Table::Tree => {
+            truth.rows(table).0
+        }
     };
     rows.sort_unstable();
     Some(rows)

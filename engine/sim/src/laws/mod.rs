@@ -7,6 +7,7 @@ mod keyless;
 mod no_conflict;
 mod no_echo;
 mod no_local_value_vanishes;
+mod no_orphan_is_silent;
 mod no_unread_value_is_replaced;
 mod stamps;
 mod truth;
@@ -22,7 +23,7 @@ use crate::world::World;
 type Check = fn(&World, &Truth) -> Result<(), String>;
 
 /// Checked in this order: what is more basic first.
-const LAWS: [(Law, Check); 8] = [
+const LAWS: [(Law, Check); 9] = [
     (Law::NoEcho, no_echo::check),
     (Law::AStampNeverChanges, stamps::check),
     (Law::ExactlyOnce, exactly_once::check),
@@ -30,6 +31,7 @@ const LAWS: [(Law, Check); 8] = [
     (Law::NoLocalValueVanishes, no_local_value_vanishes::check),
     (Law::AKeylessChangeTakesOneRow, keyless::check),
     (Law::Convergence, convergence::check),
+    (Law::NoOrphanIsSilent, no_orphan_is_silent::check),
     (Law::AnUpdateThatSawTheOtherIsNoConflict, no_conflict::check),
 ];
 
@@ -56,7 +58,7 @@ pub(crate) fn check_server(world: &mut World, node: usize) {
 /// The end of a node's last local transaction.
 pub(crate) fn last_local(world: &World, node: usize) -> synapse_wal_types::Lsn {
     let mut commits = world.nodes[node].server.wal.commits().iter();
-    let local = |commit: &&crate::postgres::Commit| commit.first_message().is_none() && !commit.items.is_empty();
+    let local = |commit: &&crate::postgres::Commit| commit.first_message().is_none() && commit.publishes();
     commits
         .rfind(local)
         .map_or(synapse_wal_types::Lsn::ZERO, |commit| commit.end)

@@ -56,7 +56,7 @@ fn changed(commit: &Commit) -> BTreeMap<Place, (Row, Option<Row>)> {
         let Item::Change { table, effect, .. } = item else {
             continue;
         };
-        if matches!(table, Table::Keyless | Table::Rivals)
+        if matches!(table, Table::Keyless | Table::Rivals | Table::Orphans)
             || matches!((table, effect), (Table::Displaced, Effect::Delete { .. }))
         {
             continue;

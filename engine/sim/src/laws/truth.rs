@@ -64,8 +64,8 @@ pub(crate) fn logged(world: &World, node: usize) -> impl Iterator<Item = Logged<
         match commit.first_message().and_then(|text| text.parse().ok()) {
             Some(Message::Marker(marker)) => Logged::Ours(commit, marker),
             Some(Message::Barrier(_)) => Logged::Other,
-            None if commit.items.is_empty() => Logged::Other,
-            None => Logged::Local(commit),
+            None if commit.publishes() => Logged::Local(commit),
+            None => Logged::Other,
         }
     })
 }
@@ -346,8 +346,9 @@ fn policies(world: &World) -> Policies {
 /// Whether a value of this column tells who wrote it: keys do not, nor unique values, nor numbers that are added to.
 pub(crate) fn tells(table: Table, column: usize) -> bool {
     match table {
-        Table::Policies | Table::Displaced | Table::Rivals => false,
+        Table::Policies | Table::Displaced | Table::Rivals | Table::Orphans => false,
         Table::Unique => column == 3,
+        Table::Tree => column == 2,
         Table::Full => column != 0 && column != Table::COUNTER,
         Table::Plain | Table::Toast | Table::Keyless => column != 0,
     }
@@ -366,6 +367,9 @@ fn local(commit: &Commit, stamp: Stamp, context: Context, policies: &Policies) -
         let Item::Change { table, effect, .. } = item else {
             continue;
         };
+        if !table.published() {
+            continue;
+        }
         match effect {
             Effect::Truncate => {
                 local.truncated.push(*table);

@@ -8,7 +8,7 @@ use super::job::{Piece, Stage};
 use super::{Owner, Phase};
 use crate::catalog::table_of;
 use crate::mutation;
-use crate::postgres::{Answer, Durability, SqlState, Statement, Table};
+use crate::postgres::{Answer, SqlState, Statement, Table};
 use crate::world::World;
 
 impl World {
@@ -52,6 +52,7 @@ impl World {
             | Stage::Barrier(_)
             | Stage::Asking
             | Stage::AwaitingLate
+            | Stage::LookingForOrphans
             | Stage::Committing
             | Stage::RollingBack => {}
         }
@@ -76,18 +77,7 @@ impl World {
             }
             Action::Write(rows) => self.write_rows(node, &rows),
             Action::AwaitLate => self.await_late(node),
-            Action::Commit => {
-                let durability = if self.rng.percent(70) {
-                    Durability::Asynchronous
-                } else {
-                    Durability::Flushed
-                };
-                self.set_stage(node, Stage::Committing);
-                let session = self.nodes[node].daemon.as_ref().map(|daemon| daemon.apply);
-                if let Some(session) = session {
-                    self.submit(node, session, Statement::Commit(durability));
-                }
-            }
+            Action::Commit => self.look_for_orphans(node),
             Action::GiveUp => {
                 self.report.add("given up", 1);
                 self.roll_back(node);
@@ -185,6 +175,7 @@ impl World {
                     | Stage::Asking
                     | Stage::Committing
                     | Stage::RollingBack => {}
+                    Stage::LookingForOrphans => return self.found_orphans(node, &answer.rows),
                     Stage::AwaitingLate => return self.looked_for_late(node, &answer.in_progress),
                 }
                 if stage == Stage::Executing {
@@ -211,6 +202,7 @@ impl World {
         let Some(job) = daemon.job.take() else { return };
         daemon.merge_max = 4;
         daemon.path = Path::Set;
+        daemon.kept.remove(&job.origin);
         match job.kind {
             MarkerKind::Recheck { of } => daemon.rechecked.push(of),
             MarkerKind::Batch => {
@@ -252,6 +244,7 @@ impl World {
             | Stage::Asking
             | Stage::Writing
             | Stage::AwaitingLate
+            | Stage::LookingForOrphans
             | Stage::Committing
             | Stage::RollingBack => {}
         }
@@ -273,7 +266,7 @@ impl World {
         let n = &self.nodes[node];
         n.daemon
             .as_ref()
-            .is_some_and(|d| d.job.is_none() && d.stamped.is_none() && d.phase == Phase::Running)
+            .is_some_and(|d| d.job.is_none() && d.mending.is_none() && d.stamped.is_none() && d.phase == Phase::Running)
             && !n.owners.values().any(|owner| matches!(owner, Owner::Gone))
     }
 }

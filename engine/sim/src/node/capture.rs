@@ -13,7 +13,7 @@ use super::live::Noted;
 use crate::disk::Entry;
 use crate::mutation;
 use crate::policies;
-use crate::postgres::{Commit, Item, decode};
+use crate::postgres::{Commit, decode};
 use crate::violation::Law;
 use crate::world::{Event, World};
 
@@ -76,7 +76,7 @@ impl World {
     }
 
     fn read_local(&mut self, node: usize, commit: &Commit) {
-        if !commit.items.iter().any(|item| matches!(item, Item::Change { .. })) {
+        if !commit.publishes() {
             if let Some(daemon) = self.daemon(node) {
                 daemon.kernel.nothing_up_to(commit.end);
             }

@@ -10,7 +10,7 @@ use synapse_engine_replication::{Decided, Lane, MarkerKind, Policy};
 
 use super::deliver::truncated;
 use super::job::{Job, Piece, Stage};
-use super::steps::pieces;
+use super::steps::{pieces, taken};
 use crate::catalog::{datum, table_of};
 use crate::mutation;
 use crate::policies;
@@ -50,6 +50,9 @@ impl World {
             dropped_out: BTreeSet::new(),
             added: BTreeMap::new(),
             rows: BTreeMap::new(),
+            gone: BTreeSet::new(),
+            came: BTreeSet::new(),
+            emptied: tables.contains(&Table::Tree),
             present: BTreeMap::new(),
             displaced: BTreeMap::new(),
             search: None,
@@ -118,6 +121,7 @@ impl World {
             format!("decided {kind:?} {origin} {first}..{last} {decided:?}, contested {contested:?}, {conflicts:?}")
         });
         self.open(job, decided);
+        self.keep(node, job);
         let rows = match job.kind {
             MarkerKind::Recheck { .. } => self.rows_to_recheck(node, job, &batch.contested),
             MarkerKind::Batch => {
@@ -213,6 +217,7 @@ impl World {
             horizon: decided.horizon,
             decided_at: decided.at,
         });
+        job.gone = taken(&batch.steps);
         let standing = self.keys_by_table(node);
         let planned: Vec<Piece> = batch
             .steps

@@ -99,6 +99,13 @@ impl World {
                 intend(&mut search, &job, resolved.row, image);
                 job.search = Some(search);
             } else {
+                if table == Table::Tree {
+                    match wanted {
+                        Wanted::AsItStands => {}
+                        Wanted::Gone => drop(job.gone.insert(key)),
+                        Wanted::Set(_) => drop(job.came.insert(key)),
+                    }
+                }
                 let there = job.present.contains_key(&resolved.row);
                 job.script.extend(wanted.piece(there, resolved.row, key));
             }

@@ -144,7 +144,14 @@ impl World {
                     };
                     search.found(job.know(number(0)), neighbour);
                 }
-                Table::Plain | Table::Toast | Table::Unique | Table::Keyless | Table::Full | Table::Policies => {
+                Table::Plain
+                | Table::Toast
+                | Table::Unique
+                | Table::Keyless
+                | Table::Full
+                | Table::Policies
+                | Table::Tree
+                | Table::Orphans => {
                     let neighbour = Neighbour {
                         stands: Some(row.clone()),
                         displaced: None,
@@ -292,6 +299,13 @@ fn contention(table: Table, effect: &Effect) -> Option<Contention> {
             rival: id(2),
             is,
         }),
-        Table::Plain | Table::Toast | Table::Unique | Table::Keyless | Table::Full | Table::Policies => None,
+        Table::Plain
+        | Table::Toast
+        | Table::Unique
+        | Table::Keyless
+        | Table::Full
+        | Table::Policies
+        | Table::Tree
+        | Table::Orphans => None,
     }
 }

@@ -28,6 +28,8 @@ pub(crate) enum Stage {
     Writing,
     /// What had committed before rows were locked is to be visible.
     AwaitingLate,
+    /// Rows that have lost what they refer to are looked for.
+    LookingForOrphans,
     Committing,
     RollingBack,
 }
@@ -90,6 +92,12 @@ pub(crate) struct Job {
     /// What the batch's transactions made of counters.
     pub(crate) added: BTreeMap<RowId, Vec<Addition>>,
     pub(crate) rows: BTreeMap<RowId, Vec<Kept>>,
+    /// Rows of [`Table::Tree`] that it takes away.
+    pub(crate) gone: BTreeSet<u64>,
+    /// Rows of it that were made of what several wrote: none of these may have been right where it was written.
+    pub(crate) came: BTreeSet<u64>,
+    /// Whether it empties that table.
+    pub(crate) emptied: bool,
     /// Rows that were there when they were locked.
     pub(crate) present: BTreeMap<RowId, postgres::Row>,
     /// Rows that were displaced when they were locked.

@@ -57,15 +57,20 @@ impl World {
         let n = &mut self.nodes[node];
         let apply = n.server.connect(Kind::Apply);
         let barrier = n.server.connect(Kind::Barrier);
+        let mender = n.server.connect(Kind::Mender);
         n.owners.insert(apply, Owner::Apply);
         n.owners.insert(barrier, Owner::Barrier);
+        n.owners.insert(mender, Owner::Mender);
         n.daemon = Some(Daemon {
             phase: Phase::Reading(0),
             kernel,
             sent: n.server.start_sending(confirmed),
             apply,
             barrier,
+            mender,
+            mending: None,
             job: None,
+            kept: std::collections::BTreeMap::new(),
             next_barrier: 1 + u64::from(run) * 1_000_000,
             next_ask: 1 + u64::from(run) * 1_000_000,
             syncing: false,
@@ -90,6 +95,7 @@ impl World {
         self.schedule.after(1, Event::Capture { node, run });
         self.schedule.after(2, Event::Tick { node, run });
         self.schedule.after(3, Event::Work { node, run });
+        self.schedule.after(4, Event::Mend { node, run });
         for peer in 0..self.nodes.len() {
             self.schedule.after(1, Event::LinkUp { from: peer, to: node });
             self.schedule.after(1, Event::LinkUp { from: node, to: peer });
@@ -290,7 +296,7 @@ impl World {
         n.barrier_script.clear();
         let Some(daemon) = n.daemon.take() else { return };
         let life = n.life;
-        for session in [daemon.apply, daemon.barrier] {
+        for session in [daemon.apply, daemon.barrier, daemon.mender] {
             if n.server.sessions.contains_key(&session) {
                 n.owners.insert(session, Owner::Gone);
                 n.orphans.push(session);

@@ -11,12 +11,14 @@ mod job;
 mod late;
 mod live;
 mod made;
+pub(crate) mod mender;
+mod orphans;
 mod parts;
 mod ship;
 mod steps;
 mod tell;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use synapse_engine_change::Block;
@@ -29,6 +31,7 @@ use crate::app::App;
 use crate::disk::Disk;
 use crate::postgres::{Server, SessionId};
 pub(crate) use job::Job;
+pub(crate) use mender::{Mending, Rule};
 pub(crate) use parts::Cursor;
 pub(crate) use tell::{Question, Stand};
 
@@ -38,6 +41,7 @@ pub(crate) enum Owner {
     App(usize),
     Apply,
     Barrier,
+    Mender,
     /// Its client died; the server has not seen it yet.
     Gone,
 }
@@ -58,7 +62,7 @@ pub(crate) struct Node {
     pub(crate) orphans: Vec<SessionId>,
     pub(crate) statements: u64,
     /// Own transactions whose stamps must be durable before they leave.
-    pub(crate) unsafe_to_send: std::collections::BTreeSet<Lsn>,
+    pub(crate) unsafe_to_send: BTreeSet<Lsn>,
     /// What the side session has still to run.
     pub(crate) barrier_script: std::collections::VecDeque<crate::postgres::Statement>,
     pub(crate) capture_lag: u64,
@@ -66,7 +70,7 @@ pub(crate) struct Node {
     pub(crate) apply_typical: u64,
     pub(crate) apps: Vec<App>,
     /// Values that peers were told when they asked for rows.
-    pub(crate) told: std::collections::BTreeSet<u64>,
+    pub(crate) told: BTreeSet<u64>,
 }
 
 /// What is lost with the engine's process.
@@ -77,7 +81,11 @@ pub(crate) struct Daemon {
     pub(crate) sent: Lsn,
     pub(crate) apply: SessionId,
     pub(crate) barrier: SessionId,
+    pub(crate) mender: SessionId,
+    pub(crate) mending: Option<Mending>,
     pub(crate) job: Option<Job>,
+    /// Rows that are referred to and that the next batch of an origin keeps before it takes them away.
+    pub(crate) kept: BTreeMap<Origin, BTreeSet<u64>>,
     pub(crate) next_barrier: u64,
     pub(crate) next_ask: u64,
     pub(crate) syncing: bool,

@@ -1,5 +1,7 @@
 //! Steps of plan as statements of the simulated server.
 
+use std::collections::BTreeSet;
+
 use synapse_engine_change::Value;
 use synapse_engine_identity::RowId;
 use synapse_engine_plan::{KeylessStep, Row, Rows, Step, TruncateTable};
@@ -46,6 +48,26 @@ pub(super) fn pieces(step: &Step<'_>, guard: &Guard, job: &Job, standing: &[Vec<
         Step::Keyless { table, step } => vec![Piece::plain(keyless(table_of(table.id), step))],
         Step::Truncate { tables, .. } => tables.iter().map(|t| truncate(t, job, standing)).collect(),
     }
+}
+
+/// Rows of the table with a foreign key that steps may take away.
+pub(super) fn taken(steps: &[Step<'_>]) -> BTreeSet<u64> {
+    let of = |step: &Step<'_>| -> Vec<u64> {
+        match step {
+            Step::Delete(rows) if table_of(rows.table.id) == Table::Tree => {
+                rows.rows.iter().map(|(_, row)| key(row)).collect()
+            }
+            Step::Move { table, from, .. } if table_of(table.id) == Table::Tree => vec![key(&from.1)],
+            Step::Delete(_)
+            | Step::Move { .. }
+            | Step::Update(_)
+            | Step::Insert(_)
+            | Step::InsertKeyless { .. }
+            | Step::Keyless { .. }
+            | Step::Truncate { .. } => Vec::new(),
+        }
+    };
+    steps.iter().flat_map(of).collect()
 }
 
 fn keyless(table: Table, step: &KeylessStep<'_>) -> Statement {

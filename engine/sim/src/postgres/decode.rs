@@ -27,6 +27,9 @@ pub(crate) fn decode(commit: &Commit, relations: &Relations) -> ChangeSet {
         let Item::Change { table, xid, effect } = item else {
             continue;
         };
+        if !table.published() {
+            continue;
+        }
         let (table, effect) = match effect {
             // A displaced row is given up: it goes, though it does not stand in its table.
             Effect::Delete { old } if *table == Table::Displaced => {

@@ -2,7 +2,9 @@
 
 use synapse_wal_types::Xid;
 
-use super::heap::{Found, Mark, Place, Version};
+use super::foreign_key::checks;
+use super::heap::{Found, Mark, Place, Strength, Version};
+use super::keep;
 use super::locks::Mode;
 use super::schema::{Row, Table};
 use super::server::{Replaced, Server};
@@ -58,6 +60,11 @@ impl Server {
             | Statement::Truncate { .. }
             | Statement::LockTable { .. }
             | Statement::Find { .. }
+            | Statement::Share { .. }
+            | Statement::Referring { .. }
+            | Statement::DeleteReferring { .. }
+            | Statement::Orphaned { .. }
+            | Statement::Keep { .. }
             | Statement::Lock { .. } => {
                 assert!(!failed, "nothing runs in a failed transaction but its rollback");
                 return self.write_step(id, running, &statement, rng);
@@ -83,7 +90,12 @@ impl Server {
             | Statement::DeleteEqual { .. }
             | Statement::UpdateEqual { .. }
             | Statement::Find { .. }
+            | Statement::Share { .. }
+            | Statement::Referring { .. }
+            | Statement::DeleteReferring { .. }
+            | Statement::Orphaned { .. }
             | Statement::Truncate { .. } => 1,
+            Statement::Keep { .. } => keep::STATEMENTS,
             Statement::LockTable { .. }
             | Statement::Begin
             | Statement::Savepoint
@@ -106,6 +118,21 @@ impl Server {
                 }
             }
             if running.at < rows && rng.one_in(3) {
+                return Step::Again(rng.between(1, 60));
+            }
+        }
+        while let Some(check) = running.checks.front().copied() {
+            match self.check(id, running, check) {
+                RowStep::Wait(xid) => {
+                    running.wait = Some(Wait::Xact(xid));
+                    return Step::Blocked;
+                }
+                RowStep::Failed(state) => return Step::Done(Err(state)),
+                RowStep::Next => {
+                    running.checks.pop_front();
+                }
+            }
+            if rng.one_in(3) {
                 return Step::Again(rng.between(1, 60));
             }
         }
@@ -144,6 +171,23 @@ impl Server {
             Statement::UpdateEqual { table, old, new } => self.change_equal(id, running, *table, old, Some(new)),
             Statement::Truncate { table } => self.truncate(id, *table),
             Statement::Find { table, values } => self.find(id, running, *table, values),
+            Statement::Share { table, key } => match self.share(id, *table, *key) {
+                Ok(row) => {
+                    row.iter().for_each(|row| answer_row(running, *table, row));
+                    RowStep::Next
+                }
+                Err(xid) => RowStep::Wait(xid),
+            },
+            Statement::Referring { key } => self.referring(id, running, *key),
+            Statement::DeleteReferring { key } => match self.delete_referring(id, *key) {
+                Ok(gone) => {
+                    gone.iter().for_each(|row| answer_row(running, Table::Tree, row));
+                    RowStep::Next
+                }
+                Err(xid) => RowStep::Wait(xid),
+            },
+            Statement::Orphaned { references, rows } => self.orphaned(id, running, references.as_deref(), rows),
+            Statement::Keep { key } => self.keep(id, running, *key),
             Statement::Message { stem } => {
                 let text = format!("{stem}{}", self.xacts.xmin());
                 self.xid(id);
@@ -181,7 +225,7 @@ impl Server {
             (Place::Free, _) => {
                 let xid = self.xid(id);
                 self.heaps[table.index()].insert(row.clone(), xid);
-                self.log(id, table, xid, Effect::Insert { new: row.clone() });
+                self.wrote(id, running, table, xid, Effect::Insert { new: row.clone() });
                 answer_row(running, table, row);
                 RowStep::Next
             }
@@ -207,7 +251,12 @@ impl Server {
             return RowStep::Next;
         }
         running.found = Some(seen);
-        let at = match heap.newest(seen, &self.xacts, top) {
+        let keeps_key = |(set, _): &NewRow<'_>| set(&heap.version(seen).row)[0] == Some(key);
+        let strength = match update.as_ref().is_some_and(keeps_key) {
+            true => Strength::NoKeyUpdate,
+            false => Strength::Update,
+        };
+        let at = match heap.newest(seen, strength, &self.xacts, top) {
             Found::Wait(xid) => return RowStep::Wait(xid),
             Found::Gone => return RowStep::Next,
             Found::Ready(at) => at,
@@ -222,7 +271,7 @@ impl Server {
                 let xid = self.xid(id);
                 self.heaps[table.index()].mark(at, Mark::Deleted(xid));
                 answer_row(running, table, &old);
-                self.log(id, table, xid, Effect::Delete { old });
+                self.wrote(id, running, table, xid, Effect::Delete { old });
             }
             Some((set, untouched)) => {
                 let new = set(&old);
@@ -234,7 +283,7 @@ impl Server {
                 let xid = self.xid(id);
                 self.heaps[table.index()].update(at, new.clone(), xid);
                 answer_row(running, table, &old);
-                self.log(id, table, xid, Effect::Update { old, new, untouched });
+                self.wrote(id, running, table, xid, Effect::Update { old, new, untouched });
             }
         }
         self.guarded.extend(replaced);
@@ -250,14 +299,14 @@ impl Server {
         }
     }
 
-    fn lock_row(&mut self, id: SessionId, running: &mut Running, table: Table, key: u64) -> RowStep {
+    pub(super) fn lock_row(&mut self, id: SessionId, running: &mut Running, table: Table, key: u64) -> RowStep {
         let top = self.session(id).top();
         let snapshot = running.snapshot.as_ref().expect("a statement has a snapshot");
         let heap = &self.heaps[table.index()];
         let seen = running.found.or_else(|| heap.seen(key, &self.xacts, snapshot, top));
         let Some(seen) = seen else { return RowStep::Next };
         running.found = Some(seen);
-        match heap.newest(seen, &self.xacts, top) {
+        match heap.newest(seen, Strength::Update, &self.xacts, top) {
             Found::Wait(xid) => return RowStep::Wait(xid),
             Found::Gone => {}
             Found::Ready(at) if heap.version(at).row[0] == Some(key) => {
@@ -286,7 +335,7 @@ impl Server {
             let seen = heap
                 .scan(&self.xacts, snapshot, top)
                 .filter(|at| heap.version(*at).row == *row);
-            let mut newest = seen.map(|at| heap.newest(at, &self.xacts, top));
+            let mut newest = seen.map(|at| heap.newest(at, Strength::Update, &self.xacts, top));
             newest.find(|found| match found {
                 Found::Wait(_) => true,
                 Found::Ready(at) => heap.version(*at).row == *row,
@@ -359,7 +408,7 @@ impl Server {
     }
 
     /// The xid that writes now: the subtransaction's, if one is open, and never less than the parent's.
-    fn xid(&mut self, id: SessionId) -> Xid {
+    pub(super) fn xid(&mut self, id: SessionId) -> Xid {
         if self.txn(id).top.is_none() {
             let top = self.xacts.start(None);
             self.wal.begin(top);
@@ -381,13 +430,19 @@ impl Server {
         })
     }
 
-    fn log(&mut self, id: SessionId, table: Table, xid: Xid, effect: Effect) {
+    /// A row was written: what is to be looked at when the statement has written all.
+    fn wrote(&mut self, id: SessionId, running: &mut Running, table: Table, xid: Xid, effect: Effect) {
+        running.checks.extend(checks(self.session(id).kind, table, &effect));
+        self.log(id, table, xid, effect);
+    }
+
+    pub(super) fn log(&mut self, id: SessionId, table: Table, xid: Xid, effect: Effect) {
         self.wal.advance(6);
         self.txn(id).items.push(Item::Change { table, xid, effect });
     }
 }
 
-fn answer_row(running: &mut Running, table: Table, row: &Row) {
+pub(super) fn answer_row(running: &mut Running, table: Table, row: &Row) {
     if table.keyed() {
         running.answer.keys.push(row[0].expect("a key is not null"));
     }
@@ -403,7 +458,12 @@ fn lock_of(statement: &Statement) -> Option<(Table, Mode)> {
         | Statement::DeleteEqual { table, .. }
         | Statement::UpdateEqual { table, .. }
         | Statement::Find { table, .. }
+        | Statement::Share { table, .. }
         | Statement::Lock { table, .. } => Some((*table, Mode::RowExclusive)),
+        Statement::Referring { .. }
+        | Statement::DeleteReferring { .. }
+        | Statement::Orphaned { .. }
+        | Statement::Keep { .. } => Some((Table::Tree, Mode::RowExclusive)),
         Statement::Truncate { table } | Statement::LockTable { table } => Some((*table, Mode::AccessExclusive)),
         Statement::Begin
         | Statement::Savepoint

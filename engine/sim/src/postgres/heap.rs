@@ -24,6 +24,19 @@ pub(crate) struct Version {
     pub(crate) row: Row,
     pub(crate) xmin: Xid,
     pub(crate) mark: Option<Mark>,
+    /// Who holds its key (FOR KEY SHARE), as long as they run.
+    shares: Vec<Xid>,
+}
+
+/// How strongly a row is taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Strength {
+    /// FOR KEY SHARE: it stays, with its key.
+    KeyShare,
+    /// An update that keeps the key.
+    NoKeyUpdate,
+    /// FOR UPDATE, a delete, an update of the key.
+    Update,
 }
 
 /// All versions of one table's rows.
@@ -77,13 +90,30 @@ impl Heap {
                 index.entry(value).or_default().push(at);
             }
         }
-        self.versions.push(Version { row, xmin, mark: None });
+        self.versions.push(Version {
+            row,
+            xmin,
+            mark: None,
+            shares: Vec::new(),
+        });
         at
     }
 
     pub(crate) fn update(&mut self, at: Ctid, row: Row, xid: Xid) {
         let next = self.insert(row, xid);
+        self.versions[next].shares = self.versions[at].shares.clone();
         self.mark(at, Mark::Updated { by: xid, next });
+    }
+
+    /// Holds the key of a version, and of those that it is being updated to.
+    pub(crate) fn share(&mut self, mut at: Ctid, xid: Xid) {
+        loop {
+            self.versions[at].shares.push(xid);
+            match self.versions[at].mark {
+                Some(Mark::Updated { next, .. }) => at = next,
+                Some(Mark::Locked(_) | Mark::Deleted(_)) | None => return,
+            }
+        }
     }
 
     /// Versions a reader with this snapshot sees, in the order in which they were made.
@@ -116,24 +146,42 @@ impl Heap {
     }
 
     /// From a version that a statement has seen to the newest one, waiting for whoever holds it.
-    pub(crate) fn newest(&self, mut at: Ctid, xacts: &Xacts, top: Option<Xid>) -> Found {
+    pub(crate) fn newest(&self, mut at: Ctid, strength: Strength, xacts: &Xacts, top: Option<Xid>) -> Found {
+        let ready = |at: Ctid| match strength {
+            Strength::KeyShare | Strength::NoKeyUpdate => Found::Ready(at),
+            Strength::Update => self.shared(at, xacts, top).map_or(Found::Ready(at), Found::Wait),
+        };
         loop {
             let (xid, next) = match self.versions[at].mark {
-                None => return Found::Ready(at),
+                None => return ready(at),
                 Some(Mark::Locked(xid)) => match xacts.status(xid) {
                     Status::Running { .. } if !xacts.mine(xid, top) => return Found::Wait(xid),
-                    Status::Running { .. } | Status::Committed { .. } | Status::Aborted => return Found::Ready(at),
+                    Status::Running { .. } | Status::Committed { .. } | Status::Aborted => return ready(at),
                 },
                 Some(Mark::Deleted(xid)) => (xid, None),
                 Some(Mark::Updated { by, next }) => (by, Some(next)),
             };
             match (xacts.status(xid), next) {
-                (Status::Aborted, _) => return Found::Ready(at),
+                (Status::Aborted, _) => return ready(at),
+                // Whoever updates no key lets those pass that want the key alone.
+                (Status::Running { .. }, Some(next))
+                    if !xacts.mine(xid, top)
+                        && strength == Strength::KeyShare
+                        && self.versions[at].row[0] == self.versions[next].row[0] =>
+                {
+                    return Found::Ready(at);
+                }
                 (Status::Running { .. }, _) if !xacts.mine(xid, top) => return Found::Wait(xid),
                 (Status::Running { .. } | Status::Committed { .. }, Some(next)) => at = next,
                 (Status::Running { .. } | Status::Committed { .. }, None) => return Found::Gone,
             }
         }
+    }
+
+    /// Another transaction that holds its key.
+    fn shared(&self, at: Ctid, xacts: &Xacts, top: Option<Xid>) -> Option<Xid> {
+        let runs = |xid: &Xid| matches!(xacts.status(*xid), Status::Running { .. }) && !xacts.mine(*xid, top);
+        self.versions[at].shares.iter().copied().find(runs)
     }
 
     /// Whether `row` may be put in; `instead_of` is the version that it replaces.

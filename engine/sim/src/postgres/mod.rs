@@ -4,7 +4,9 @@
 mod commit;
 mod decode;
 mod execute;
+mod foreign_key;
 mod heap;
+mod keep;
 mod locks;
 mod recovery;
 mod schema;
@@ -16,6 +18,7 @@ mod wal;
 mod xact;
 
 pub(crate) use decode::{Relations, decode};
+pub(crate) use foreign_key::orphan;
 pub(crate) use schema::{Datum, Row, Table};
 pub(crate) use server::{Server, Temper};
 pub(crate) use session::{Kind, SessionId};

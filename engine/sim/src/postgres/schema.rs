@@ -30,10 +30,15 @@ pub(crate) enum Table {
     /// `id, displaced, rival, hlc, origin`: rows of [`Table::Unique`] that stand in the way of displaced ones, and when
     /// they were last written.
     Rivals,
+    /// `id, up, a`: `up` is a foreign key to another row of it, ON DELETE CASCADE; replica identity full.
+    Tree,
+    /// `id, ref, key, up, a, state, with`: rows of [`Table::Tree`] that went while others referred to them, as this node
+    /// alone keeps them. See [`super::foreign_key`].
+    Orphans,
 }
 
 impl Table {
-    pub(crate) const ALL: [Table; 8] = [
+    pub(crate) const ALL: [Table; 10] = [
         Table::Plain,
         Table::Toast,
         Table::Unique,
@@ -42,6 +47,8 @@ impl Table {
         Table::Policies,
         Table::Displaced,
         Table::Rivals,
+        Table::Tree,
+        Table::Orphans,
     ];
     /// The column of [`Table::Full`] that applications add to.
     pub(crate) const COUNTER: usize = 4;
@@ -56,6 +63,8 @@ impl Table {
             Table::Policies => 5,
             Table::Displaced => 6,
             Table::Rivals => 7,
+            Table::Tree => 8,
+            Table::Orphans => 9,
         }
     }
 
@@ -69,6 +78,8 @@ impl Table {
             Table::Policies => "policies",
             Table::Displaced => "displaced",
             Table::Rivals => "rivals",
+            Table::Tree => "tree",
+            Table::Orphans => "orphans",
         }
     }
 
@@ -82,6 +93,8 @@ impl Table {
             Table::Policies => &["epoch", "tab", "code"],
             Table::Displaced => &["id", "u", "v", "a", "hlc", "origin"],
             Table::Rivals => &["id", "displaced", "rival", "hlc", "origin"],
+            Table::Tree => &["id", "up", "a"],
+            Table::Orphans => &["id", "ref", "key", "up", "a", "state", "with"],
         }
     }
 
@@ -94,7 +107,9 @@ impl Table {
             | Table::Full
             | Table::Policies
             | Table::Displaced
-            | Table::Rivals => true,
+            | Table::Rivals
+            | Table::Tree
+            | Table::Orphans => true,
             Table::Keyless => false,
         }
     }
@@ -102,9 +117,16 @@ impl Table {
     /// Columns with a unique index, the key first.
     pub(crate) const fn unique(self) -> &'static [usize] {
         match self {
-            Table::Plain | Table::Toast | Table::Full | Table::Policies | Table::Displaced | Table::Rivals => &[0],
             Table::Unique => &[0, 1, 2],
             Table::Keyless => &[],
+            Table::Plain
+            | Table::Toast
+            | Table::Full
+            | Table::Policies
+            | Table::Displaced
+            | Table::Rivals
+            | Table::Tree
+            | Table::Orphans => &[0],
         }
     }
 
@@ -112,16 +134,34 @@ impl Table {
         match self {
             Table::Toast => column == 2,
             Table::Full => column == 3,
-            Table::Plain | Table::Unique | Table::Keyless | Table::Policies | Table::Displaced | Table::Rivals => false,
+            Table::Plain
+            | Table::Unique
+            | Table::Keyless
+            | Table::Policies
+            | Table::Displaced
+            | Table::Rivals
+            | Table::Tree
+            | Table::Orphans => false,
         }
     }
 
     /// Whether old rows are logged whole.
     pub(crate) const fn logs_old_rows(self) -> bool {
         match self {
-            Table::Keyless | Table::Full => true,
-            Table::Plain | Table::Toast | Table::Unique | Table::Policies | Table::Displaced | Table::Rivals => false,
+            Table::Keyless | Table::Full | Table::Tree => true,
+            Table::Plain
+            | Table::Toast
+            | Table::Unique
+            | Table::Policies
+            | Table::Displaced
+            | Table::Rivals
+            | Table::Orphans => false,
         }
+    }
+
+    /// Whether its changes are read and go to peers.
+    pub(crate) const fn published(self) -> bool {
+        !matches!(self, Table::Orphans)
     }
 
     pub(crate) fn named(name: &str) -> Option<Table> {

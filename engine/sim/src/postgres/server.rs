@@ -56,6 +56,8 @@ pub(crate) struct Server {
     pub(crate) flush_wanted: bool,
     /// What guarded statements have replaced since a law last looked.
     pub(crate) guarded: Vec<Replaced>,
+    /// The last entry of [`Table::Orphans`]: a sequence, which no crash takes back.
+    pub(crate) last_orphan: u64,
     next_session: u32,
 }
 
@@ -76,6 +78,7 @@ impl Server {
             woken: Vec::new(),
             flush_wanted: false,
             guarded: Vec::new(),
+            last_orphan: 0,
             next_session: 1,
         }
     }

@@ -1,8 +1,11 @@
 //! A connection to the server and the transaction it is in.
 
+use std::collections::VecDeque;
+
 use synapse_wal_types::{Lsn, Xid};
 
 use super::Roident;
+use super::foreign_key::Check;
 use super::heap::Ctid;
 use super::schema::Table;
 use super::statement::{Answer, Statement};
@@ -19,6 +22,8 @@ pub(crate) enum Kind {
     Application,
     Apply,
     Barrier,
+    /// Mends rows that refer to nothing; no trigger of the server acts on what it writes.
+    Mender,
 }
 
 /// One connection.
@@ -58,6 +63,8 @@ pub(crate) struct Running {
     /// The version of that row that was seen or last waited for.
     pub(crate) found: Option<Ctid>,
     pub(crate) answer: Answer,
+    /// What is looked at when the rows are written.
+    pub(crate) checks: VecDeque<Check>,
     pub(crate) wait: Option<Wait>,
 }
 
@@ -90,6 +97,7 @@ impl Running {
             snapshot: None,
             found: None,
             answer: Answer::default(),
+            checks: VecDeque::new(),
             wait: None,
         }
     }

@@ -98,6 +98,29 @@ pub(crate) enum Statement {
         table: Table,
         values: Vec<(usize, u64)>,
     },
+    /// `SELECT … FOR KEY SHARE`.
+    Share {
+        table: Table,
+        key: u64,
+    },
+    /// A row of [`Table::Tree`] that refers to this one, FOR KEY SHARE.
+    Referring {
+        key: u64,
+    },
+    /// `DELETE` of rows of [`Table::Tree`] that refer to this one, `RETURNING *`.
+    DeleteReferring {
+        key: u64,
+    },
+    /// Of these references of [`Table::Tree`], or of all, and of those that these rows have, those to nothing, with the
+    /// rows that have them.
+    Orphaned {
+        references: Option<Vec<u64>>,
+        rows: Vec<u64>,
+    },
+    /// The statements that keep a row of [`Table::Tree`] as it is.
+    Keep {
+        key: u64,
+    },
     /// Which transactions a new snapshot does not see, and `pg_xact_commit_timestamp` of each.
     InProgress,
     /// `pg_logical_emit_message(true, 'synapse', stem || pg_snapshot_xmin(pg_current_snapshot()))`.
@@ -128,6 +151,8 @@ pub(crate) struct Answer {
 pub(crate) enum SqlState {
     /// 23505.
     UniqueViolation,
+    /// 23503.
+    ForeignKeyViolation,
     /// 40P01.
     Deadlock,
     /// 55P03.

@@ -50,6 +50,12 @@ impl Commit {
             Some(Item::Change { .. }) | None => None,
         }
     }
+
+    /// Whether any of it goes to peers.
+    pub(crate) fn publishes(&self) -> bool {
+        let published = |item: &Item| matches!(item, Item::Change { table, .. } if table.published());
+        self.items.iter().any(published)
+    }
 }
 
 /// The log.

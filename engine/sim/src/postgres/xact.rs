@@ -112,6 +112,11 @@ impl Xacts {
         xid < snapshot.next && !snapshot.running.contains(&xid) && matches!(self.status(xid), Status::Committed { .. })
     }
 
+    /// Whether it has committed, and no applier made it.
+    pub(crate) fn is_local(&self, xid: Xid) -> bool {
+        matches!(self.status(xid), Status::Committed { roident: 0 })
+    }
+
     /// Whether `xid` runs as part of `top`.
     pub(crate) fn mine(&self, xid: Xid, top: Option<Xid>) -> bool {
         match self.status(xid) {
