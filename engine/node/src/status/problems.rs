@@ -91,8 +91,9 @@ pub(super) fn warnings(journal_bytes: u64, limit_bytes: u64, peers: &[PeerStatus
 /// What is said of orphans that stay by their table's rule.
 pub(super) fn reported(orphans: u64) -> Option<String> {
     (orphans > 0).then(|| {
+        let places = if orphans == 1 { "place" } else { "places" };
         format!(
-            "rows that are gone are referred to in {orphans} places, and it stays so by the tables' rule; \
+            "rows that are gone are referred to in {orphans} {places}, and it stays so by the tables' rule; \
              hint: synapsectl conflict list --kind foreign_key_orphan"
         )
     })
