@@ -48,6 +48,12 @@ pub(crate) fn bytes(count: u64) -> String {
     }
 }
 
+/// How many there are of something that takes an s in the plural.
+pub(crate) fn counted(count: u64, what: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{count} {what}{plural}")
+}
+
 /// A length of time.
 pub(crate) fn seconds(seconds: f64) -> String {
     if seconds < 0.0005 {

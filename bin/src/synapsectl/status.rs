@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use serde::Deserialize;
 
 use crate::api::{PATIENCE, Reach};
-use crate::columns::{aligned, bytes, has_key, row, seconds};
+use crate::columns::{aligned, bytes, counted, has_key, row, seconds};
 use crate::exit::Exit;
 use crate::output::Output;
 
@@ -110,10 +110,8 @@ fn text(status: &Status) -> String {
     line(format_args!("memory     {}", bytes(status.memory_bytes)));
     line(format_args!("conflicts  {}", status.conflicts.text()));
     if status.displaced > 0 {
-        let rows = status.displaced;
-        line(format_args!(
-            "displaced  {rows} rows; hint: SELECT * FROM synapse.displaced"
-        ));
+        let rows = counted(status.displaced, "row");
+        line(format_args!("displaced  {rows}; hint: SELECT * FROM synapse.displaced"));
     }
     text.push('\n');
     text + &peers(status)

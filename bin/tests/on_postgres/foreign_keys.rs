@@ -2,6 +2,7 @@
 
 mod chains;
 mod cost;
+mod displaced;
 mod kills;
 mod large;
 mod races;

@@ -120,8 +120,7 @@ async fn ask_standing(
     let columns = answered(table);
     for part in cut(images.iter().map(row_bytes)) {
         let arrays = arrays(table, constraint, &images[part.clone()])?;
-        let parameters: Vec<&(dyn ToSql + Sync)> = arrays.iter().map(|array| array as _).collect();
-        for row in client.query(statement, &parameters).await.map_err(doing())? {
+        for row in client.query(statement, &bound(&arrays)).await.map_err(doing())? {
             let texts = (1..=columns.len()).map(|at| Ok(row.try_get::<_, Option<Raw>>(at)?.map(|raw| raw.0)));
             let texts = texts.collect::<std::result::Result<Texts, tokio_postgres::Error>>();
             let values: Vec<_> = columns.iter().copied().zip(texts.map_err(doing())?).collect();
@@ -145,9 +144,8 @@ async fn ask_apart(
 ) -> Result<()> {
     let doing = || Error::doing("ask which displaced and new rows exclude each other");
     let arrays = arrays(table, constraint, images)?;
-    let parameters: Vec<&(dyn ToSql + Sync)> = arrays.iter().map(|array| array as _).collect();
     client.batch_execute(BY_HASH).await.map_err(doing())?;
-    let rows = client.query(statement, &parameters).await.map_err(doing())?;
+    let rows = client.query(statement, &bound(&arrays)).await.map_err(doing())?;
     client.batch_execute(BY_INDEX).await.map_err(doing())?;
     for row in rows {
         let image = place(row.try_get(0).map_err(doing())?, images.len());
@@ -175,6 +173,10 @@ fn arrays<'a>(table: &Table, constraint: &Constraint, images: &[Row<'a>]) -> Res
         cells.collect::<Result<Vec<_>>>().map(TextArray)
     };
     sent(table, constraint).iter().map(array).collect()
+}
+
+fn bound<'p>(arrays: &'p [TextArray<'_>]) -> Vec<&'p (dyn ToSql + Sync)> {
+    arrays.iter().map(|array| array as _).collect()
 }
 
 /// The place of a number that counts from 1.

@@ -4,6 +4,7 @@
 //! An application's session that writes a row locks what it refers to (FOR KEY SHARE), and whoever deletes that waits for
 //! it. So a statement that begins after a row went sees every row that was made to refer to it.
 
+mod displaced;
 mod keep;
 
 use postgres_types::{ToSql, Type};

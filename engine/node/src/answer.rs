@@ -101,9 +101,7 @@ async fn perform(shared: &Arc<Shared>, request: Request, parts: &mpsc::Sender<An
         }
         Request::SetPolicy { schema, table, policy } => {
             // It asks this node too: a future of its own, or this one would contain itself.
-            let given = Box::pin(policies::set::give(shared, &schema, &table, &read(&policy)?)).await;
-            let epoch = given.map_err(|error| Error::Refused(error.to_string()))?;
-            Answer::PolicySet { epoch: epoch.0 }
+            policies::agree::given(Box::pin(policies::set::give(shared, &schema, &table, &read(&policy)?)).await)
         }
         Request::CheckForeignKeys { schema, table } => {
             Answer::Problems(policies::foreign_keys::problems(shared, &schema, &table).await?)
@@ -112,9 +110,7 @@ async fn perform(shared: &Arc<Shared>, request: Request, parts: &mpsc::Sender<An
             let rule: Rule = rule
                 .parse()
                 .map_err(|error: InvalidRule| Error::Refused(error.to_string()))?;
-            let given = Box::pin(policies::foreign_keys::give(shared, &schema, &table, rule)).await;
-            let epoch = given.map_err(|error| Error::Refused(error.to_string()))?;
-            Answer::PolicySet { epoch: epoch.0 }
+            policies::agree::given(Box::pin(policies::foreign_keys::give(shared, &schema, &table, rule)).await)
         }
         Request::RowTexts {
             schema,

@@ -22,6 +22,7 @@ use synapse_engine_replication::{Decided, Marker, MarkerKind};
 use synapse_wal_types::{Lsn, PgTimestamp, Xid};
 
 pub(crate) use failure::Failure;
+pub(crate) use gone::Displacement;
 pub(crate) use orphans::Kept;
 
 use crate::conflicts::Met;
@@ -247,6 +248,7 @@ impl Applier {
             None => batch,
         };
         self.deleted.clear();
+        self.displaced.clear();
         let mut gone = self.may_go(transaction, batch).await?;
         let executed = transaction.execute(batch, &survivors).await?;
         self.send_old_rows(transaction, batch).await?;
@@ -277,6 +279,7 @@ impl Applier {
         let rows = Exactly::of(contested, executed.dropouts, self.next_barrier);
         let found = self.exactly(transaction, &round, found, rows, &mut log).await?;
         gone.deleted(&found.with(batch), &self.deleted);
+        gone.displaced(&self.displaced);
         Ok(Done {
             changes: batch.changes as u64,
             skipped: log.lost(),

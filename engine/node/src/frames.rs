@@ -234,6 +234,11 @@ pub(crate) enum Answer {
         repaired: u64,
         left: u64,
     },
+    /// Why what was to be set of a table was not, and what would help.
+    PolicyRefused {
+        why: String,
+        hint: Option<String>,
+    },
 }
 
 pub(crate) fn encode<T: Serialize>(message: &T) -> Bytes {

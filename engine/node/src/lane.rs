@@ -16,7 +16,7 @@ use synapse_wal_types::Oid;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::batch::{Failure, Kept, Work};
+use crate::batch::{Displacement, Failure, Kept, Work};
 use crate::clock;
 use crate::error::Error;
 use crate::feed::{Feed, Next};
@@ -40,6 +40,8 @@ pub(crate) struct Applier {
     pub(crate) roidents: Vec<Oid>,
     /// Rows that the exact path of the batch in hand takes away.
     pub(crate) deleted: Vec<RowId>,
+    /// Rows that it displaces.
+    pub(crate) displaced: Vec<Displacement>,
     /// What the next attempt keeps as it is, because rows of this node refer to it.
     pub(crate) kept: BTreeMap<Origin, Vec<Kept>>,
     pub(crate) catalog: tokio_postgres::Client,
@@ -69,6 +71,7 @@ impl Applier {
             next_barrier,
             roidents,
             deleted: Vec::new(),
+            displaced: Vec::new(),
             kept: BTreeMap::new(),
             catalog,
             lines,

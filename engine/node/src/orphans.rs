@@ -40,6 +40,8 @@ pub(crate) struct Standing {
     pub(crate) waiting: u64,
     /// What stays as it is, because that is the rule.
     pub(crate) reported: u64,
+    /// What waits for a displaced row to come back, or to be given up.
+    pub(crate) displaced: u64,
     /// What cannot be mended.
     pub(crate) stuck: u64,
     /// Why, for the first few.

@@ -1,5 +1,6 @@
 //! Conflict policies: rows of `synapse.policies`, which one node writes and all replicate.
 
+pub(crate) mod agree;
 mod change;
 mod check;
 pub(crate) mod foreign_keys;

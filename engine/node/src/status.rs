@@ -81,13 +81,15 @@ pub(crate) struct Conflicts {
     pub(crate) left_out: u64,
 }
 
-/// Rows that are left without what their foreign key refers to: counts since the daemon's start, but for the first two.
+/// Rows that are left without what their foreign key refers to: counts since the daemon's start, but for the first three.
 #[derive(Debug, Default, Serialize)]
 pub(crate) struct Orphans {
     /// Entries of `synapse.orphans` that are mended next, or cannot be.
     pub(crate) waiting: u64,
     /// Entries that stay, because that is the rule of their table.
     pub(crate) reported: u64,
+    /// Entries that stay while what is referred to is displaced.
+    pub(crate) displaced: u64,
     /// Rows that were brought back because others refer to them.
     pub(crate) restored: u64,
     /// References for which the rows that had them were deleted.
@@ -124,6 +126,7 @@ pub(crate) fn status(shared: &Shared, slot: &SlotWatch) -> Status {
         shared.config.replication.max_clock_skew,
     );
     warnings.extend(problems::reported(orphans.reported));
+    warnings.extend(problems::of_displaced(orphans.displaced));
     Status {
         node: shared.me.node,
         cluster: shared.config.cluster.name.to_string(),
@@ -186,6 +189,7 @@ fn orphans(shared: &Shared) -> Orphans {
     Orphans {
         waiting: standing.waiting + standing.stuck,
         reported: standing.reported,
+        displaced: standing.displaced,
         restored: orphans.restored.get(),
         deleted: orphans.deleted.get(),
         left_to_others: orphans.left_to_others.get(),

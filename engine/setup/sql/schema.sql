@@ -65,6 +65,8 @@ CREATE TABLE IF NOT EXISTS synapse.orphans (
     state        text        NOT NULL DEFAULT 'waiting',
     problem      text
 );
+-- Whether it went because another row displaced it: then it is in synapse.displaced, until it comes back or is given up.
+ALTER TABLE synapse.orphans ADD COLUMN IF NOT EXISTS displaced boolean NOT NULL DEFAULT false;
 
 -- Replica identities that we changed: what the table had, and what we gave it.
 CREATE TABLE IF NOT EXISTS synapse.identities (

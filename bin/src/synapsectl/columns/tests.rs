@@ -33,3 +33,9 @@ fn times_are_read_at_a_glance() {
         ["0 s", "250 ms", "2.5 s", "59.9 s", "2 min", "2.0 h"].map(str::to_owned)
     );
 }
+
+#[test]
+fn one_is_singular() {
+    let shown = [0, 1, 2].map(|count| counted(count, "row"));
+    assert_eq!(shown, ["0 rows", "1 row", "2 rows"].map(str::to_owned));
+}

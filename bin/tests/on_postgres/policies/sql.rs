@@ -88,7 +88,7 @@ async fn what_cannot_be_set_is_refused_in_sql_as_by_the_command() {
     let client = cluster.session("n2").await;
     let refusals = [
         ("t", "newest-wins", "22023", "does not belong there"),
-        ("k", "first-write-wins", "55000", "n1: public.k has no key"),
+        ("k", "first-write-wins", "55000", "n1, n2: public.k has no key"),
         (
             "t",
             "counter(a)",
@@ -111,7 +111,7 @@ async fn what_cannot_be_set_is_refused_in_sql_as_by_the_command() {
         (state.as_str(), hint.as_str()),
         ("55000", "nothing has changed, on no node")
     );
-    assert!(message.contains("n1: public.k has no key"), "{message}");
+    assert!(message.contains("n1, n2: public.k has no key"), "{message}");
 
     client.batch_execute("SET ROLE weak").await.unwrap();
     let (state, message, _) = ask(&client, "owned", "first-write-wins").await.unwrap_err();

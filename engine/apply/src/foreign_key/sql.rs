@@ -84,6 +84,29 @@ impl ForeignKey {
         })
     }
 
+    /// Whether the row that is sent as `$1` and on is there, and whether it is displaced, of one moment, as a query.
+    #[must_use]
+    pub fn parent_whereabouts(&self) -> String {
+        let values = self.columns.iter().map(
+            |Pair {
+                 parent, parent_type, ..
+             }| { format!("(d.image ->> {})::{parent_type} AS {}", literal(parent), quoted(parent)) },
+        );
+        let values = values.collect::<Vec<_>>().join(", ");
+        let leaves = self.parent.leaves.iter();
+        let leaves = leaves.map(|(schema, name)| format!("({}, {})", literal(schema), literal(name)));
+        let of_parent = match leaves.collect::<Vec<_>>().join(", ") {
+            none if none.is_empty() => "false".to_owned(),
+            leaves => format!("(d.table_schema, d.table_name) IN ({leaves})"),
+        };
+        let (sent, parent, is) = (self.sent(1), self.parent.rows(), self.parent_is_sent());
+        format!(
+            "SELECT EXISTS (SELECT FROM {sent} JOIN {parent} AS p ON {is}), EXISTS (SELECT FROM {sent} \
+             CROSS JOIN synapse.displaced d, LATERAL (SELECT {values}) AS p \
+             WHERE {of_parent} AND {is})"
+        )
+    }
+
     /// That `c` refers to what the row sent names, as SQL.
     #[must_use]
     pub fn child_refers_to_sent(&self) -> String {

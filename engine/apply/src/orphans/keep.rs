@@ -72,7 +72,7 @@ async fn keep_rows(client: &Client, key: &ForeignKey, references: &[Reference], 
     );
     // What was there again since it was noted, and goes once more, is noted as it is now.
     let again = format!(
-        "UPDATE synapse.orphans o SET kept_with = DEFAULT, kept_at = DEFAULT, image = {image}, gone_by = {by}::jsonb, \
+        "UPDATE synapse.orphans o SET kept_with = DEFAULT, kept_at = DEFAULT, displaced = DEFAULT, image = {image}, gone_by = {by}::jsonb, \
          state = DEFAULT, problem = NULL FROM {sent} JOIN {parent} AS p ON {is} \
          WHERE o.child_schema = {child_schema} AND o.child_table = {child_table} AND o.foreign_key = {name} \
          AND o.refs = {refs} AND o.schema_name = {schema} AND o.table_name = {table}"

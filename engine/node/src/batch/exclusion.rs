@@ -1,25 +1,28 @@
 //! Rows that exclude each other: their neighbours are found, locked in another round, and then it is written which of them
 //! stand and which are displaced.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use synapse_engine_apply::{StandingRow, Transaction, Values, Which, Whole, Written};
-use synapse_engine_identity::{KeyHash, RowId, TxnId};
-use synapse_engine_plan::{Batch, Conflict, Exact, Neighbour, Neighbours, Settled, Table};
+use synapse_engine_identity::{Hlc, KeyHash, RowId, TxnId};
+use synapse_engine_plan::{Batch, Conflict, Exact, Loser, Neighbour, Neighbours, Settled, Table};
 use synapse_engine_replication::{LastWrite, Met, Outcome, Standing};
 use synapse_wal_types::Lsn;
 
 use super::exact::Round;
 use super::failure::Failure;
+use super::gone::Displacement;
 use super::log::Log;
 use super::stood::{Found, Stood, by_table, intended, kept, key_of, row_of};
 use crate::lane::Applier;
-use crate::shared::lock;
+use crate::orphans::stamp_json;
+use crate::shared::{NodeKernel, lock};
 
 impl Applier {
     /// Makes locked rows what they are to be, or asks for more rows to be locked.
     pub(super) async fn settle<'a>(
-        &self,
+        &mut self,
         transaction: &mut Transaction<'_>,
         round: &Round<'_, 'a>,
         exacts: &[Exact<'a>],
@@ -47,6 +50,7 @@ impl Applier {
                 written.again.extend(rows);
                 continue;
             }
+            let stands = standing(&neighbours);
             let settled = {
                 let mut kernel = lock(&self.kernel);
                 let settled = neighbours.settle(&mut kernel, &table)?;
@@ -56,12 +60,15 @@ impl Applier {
                 settled
             };
             let found = log.found();
+            let displaced = self.displacements(&table, &settled, &stands);
             let losers = self.log_losers(&table, &settled, log);
             log.write(transaction, &self.shared, round.batch, &losers).await?;
             if !transaction.write_settled(&table, &settled, &round.batch.rows).await? {
                 log.take_back(transaction, found).await?;
                 written.again.extend(rows);
+                continue;
             }
+            self.displaced.extend(displaced);
         }
         Ok((written, found))
     }
@@ -74,17 +81,8 @@ impl Applier {
             let (Some((incoming, kind)), Some(rival)) = (loser.clash, loser.rivals.first()) else {
                 continue;
             };
-            let way = settled
-                .ways
-                .iter()
-                .find(|(row, other, _)| (row, other) == (&loser.row, rival));
-            let of_rival = way.map_or(loser.last, |(.., last)| *last);
-            let mut writer = |row: RowId, last: LastWrite| {
-                let known = kernel.registers_mut().known(row).first().copied();
-                let (origin, lsn) = (last.origin, Lsn::ZERO);
-                (known.unwrap_or(TxnId { origin, lsn }), last.hlc)
-            };
-            let (lost, won) = (writer(loser.row, loser.last), writer(*rival, of_rival));
+            let lost = writer(&mut kernel, loser.row, loser.last);
+            let won = writer(&mut kernel, *rival, of_rival(settled, loser, *rival));
             let comes_in = settled.inserted.iter().map(|(row, image)| (row, image));
             let changes = settled.updated.iter().map(|(row, _, image)| (row, image));
             let image = match incoming == loser.row {
@@ -118,6 +116,26 @@ impl Applier {
         }
         losers.sort_unstable();
         losers
+    }
+
+    /// Rows that stood and that are displaced now.
+    fn displacements(
+        &self,
+        table: &Arc<Table>,
+        settled: &Settled<Whole>,
+        stands: &HashMap<RowId, Whole>,
+    ) -> Vec<Displacement> {
+        let mut kernel = lock(&self.kernel);
+        let lost = settled.displaced.iter().filter_map(|loser| {
+            let (row, rival) = (stands.get(&loser.row)?.clone(), *loser.rivals.first()?);
+            let (txn, hlc) = writer(&mut kernel, rival, of_rival(settled, loser, rival));
+            Some(Displacement {
+                table: Arc::clone(table),
+                row,
+                by: stamp_json(txn, hlc).to_string(),
+            })
+        });
+        lost.collect()
     }
 
     /// Finds the neighbours of rows, and theirs, until nobody is missing.
@@ -194,4 +212,26 @@ impl Applier {
             }
         }
     }
+}
+
+/// What stands of rows that are gathered.
+fn standing(neighbours: &Neighbours<Whole>) -> HashMap<RowId, Whole> {
+    let stands = |row: RowId| Some((row, neighbours.get(row)?.stands.clone()?));
+    neighbours.rows().filter_map(stands).collect()
+}
+
+/// When the row in a loser's way was last written.
+fn of_rival(settled: &Settled<Whole>, loser: &Loser<Whole>, rival: RowId) -> LastWrite {
+    let way = settled
+        .ways
+        .iter()
+        .find(|(row, other, _)| (*row, *other) == (loser.row, rival));
+    way.map_or(loser.last, |(.., last)| *last)
+}
+
+/// By which transaction a row was last written, as far as that is known, and when.
+fn writer(kernel: &mut NodeKernel, row: RowId, last: LastWrite) -> (TxnId, Hlc) {
+    let known = kernel.registers_mut().known(row).first().copied();
+    let (origin, lsn) = (last.origin, Lsn::ZERO);
+    (known.unwrap_or(TxnId { origin, lsn }), last.hlc)
 }

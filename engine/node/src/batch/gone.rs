@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use synapse_engine_apply::{Reference, Transaction};
+use synapse_engine_apply::{Reference, Transaction, Whole};
 use synapse_engine_change::Value;
 use synapse_engine_identity::{ColumnId, RowId};
 use synapse_engine_plan::{Batch, KeylessStep, Row, Step, Table};
@@ -20,10 +20,22 @@ const REFERENCES_MAX: usize = 100_000;
 pub(super) struct Gone {
     pub(super) keys: Arc<Keys>,
     pub(super) by_key: BTreeMap<usize, References>,
+    /// What of each foreign key was displaced, with the stamp of what displaced it.
+    pub(super) displaced: BTreeMap<usize, BTreeMap<Reference, String>>,
     /// The tables that may lose something, by schema and name.
     pub(super) tables: BTreeSet<(String, String)>,
     /// Whether the foreign keys were read anew between two parts of the transaction.
     pub(super) mixed: bool,
+}
+
+/// A row that stood, and that another one has displaced.
+#[derive(Debug)]
+pub(crate) struct Displacement {
+    pub(super) table: Arc<Table>,
+    /// As it stood.
+    pub(super) row: Whole,
+    /// The stamp of the row in its way, as JSON.
+    pub(super) by: String,
 }
 
 /// What of one foreign key may be gone.
@@ -47,6 +59,9 @@ impl Gone {
                 References::These(these) => these.into_iter().for_each(|reference| self.put(key, reference)),
                 References::Any => self.put_any(key),
             }
+        }
+        for (key, references) in more.displaced {
+            self.displaced.entry(key).or_default().extend(references);
         }
     }
 
@@ -81,10 +96,18 @@ impl Gone {
     /// Adds a row that may go, as far as what is known of it says how it is referred to.
     fn row(&mut self, table: &Table, row: &Row<'_>) {
         let keys = Arc::clone(&self.keys);
-        for place in keys.referring_to(table) {
-            let columns = keys.at(*place).columns.iter().map(|pair| pair.parent.as_str());
-            if let Some(reference) = reference(table, row, columns) {
-                self.put(*place, reference);
+        for (place, reference) in references(&keys, table, row) {
+            self.put(place, reference);
+        }
+    }
+
+    /// Adds rows that were displaced.
+    pub(super) fn displaced(&mut self, displaced: &[Displacement]) {
+        let keys = Arc::clone(&self.keys);
+        for Displacement { table, row, by } in displaced {
+            self.table(table);
+            for (place, reference) in references(&keys, table, &row.row()) {
+                self.displaced.entry(place).or_default().insert(reference, by.clone());
             }
         }
     }
@@ -191,6 +214,14 @@ impl Applier {
 fn by_key(keys: &Keys, place: usize, table: &Table) -> bool {
     let of_key = |name: &str| table.column(name).is_some_and(|id| table.key.contains(&id));
     keys.at(place).columns.iter().all(|pair| of_key(&pair.parent))
+}
+
+/// What a row may be referred to by, by foreign key.
+fn references<'k>(keys: &'k Keys, table: &'k Table, row: &'k Row<'_>) -> impl Iterator<Item = (usize, Reference)> + 'k {
+    keys.referring_to(table).iter().filter_map(|place| {
+        let columns = keys.at(*place).columns.iter().map(|pair| pair.parent.as_str());
+        Some((*place, reference(table, row, columns)?))
+    })
 }
 
 /// What a row is referred to by; `None` where one of the columns is NULL, or is not known.

@@ -1,5 +1,6 @@
 //! What a batch takes away while others refer to it: looked for when all is written, and kept by another attempt.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use synapse_engine_apply::{Orphaned, REFERRING_MAX, Reference, Transaction};
@@ -15,6 +16,15 @@ use crate::lane::Applier;
 use crate::orphans::{self, Keys};
 use crate::shared::lock;
 use crate::wait::nodes;
+
+/// What was found when a transaction looked for rows that refer to what went.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Looked {
+    /// References that are left to other nodes.
+    others: u64,
+    /// Whether anything was noted.
+    noted: bool,
+}
 
 /// What the next attempt keeps as it is: it goes in it, and rows of this node refer to it.
 #[derive(Clone, Debug)]
@@ -51,39 +61,53 @@ impl Applier {
         mut done: Done,
     ) -> Result<(), Failure> {
         let gone = std::mem::take(&mut done.gone);
-        let others = match txns.last() {
+        let looked = match txns.last() {
             Some(last) => {
                 self.look_for_orphans(&mut transaction, (origin, &last.stamp()), txns, gone)
                     .await?
             }
-            None => 0,
+            None => Looked::default(),
         };
         transaction.commit().await?;
-        self.shared.orphans.left_to_others.add(others);
+        self.tell_orphans(looked);
         self.count(done);
         Ok(())
     }
 
+    /// Comes after the commit.
+    pub(super) fn tell_orphans(&self, Looked { others, noted }: Looked) {
+        self.shared.orphans.left_to_others.add(others);
+        if noted {
+            self.shared.orphans.noted();
+        }
+    }
+
     /// Looks for rows that refer to what went. Where some are this node's to mend and what they refer to is not kept,
-    /// the attempt fails, and the next one keeps it. Answers with how many are left to others.
+    /// the attempt fails, and the next one keeps it; what was displaced is kept already, and noted at once.
     pub(super) async fn look_for_orphans(
         &mut self,
         transaction: &mut Transaction<'_>,
         (origin, last): (Origin, &Stamp),
         txns: &[Next],
         gone: Gone,
-    ) -> Result<u64, Failure> {
+    ) -> Result<Looked, Failure> {
         let keys = Arc::clone(&gone.keys);
         let tables: Vec<(String, String)> = gone.tables.into_iter().collect();
+        let mut looked = Looked::default();
         if tables.is_empty() {
-            return Ok(0);
+            return Ok(looked);
         }
         // Others than were read may have been made meanwhile.
         if gone.mixed || !keys.agree(&tables, &transaction.marks(&tables).await?) {
             orphans::refresh(&self.shared, &self.catalog).await?;
             return Err(Failure::OtherKeys);
         }
-        let (mut open, mut others) = (Vec::new(), 0);
+        for (place, displaced) in gone.displaced {
+            looked = self
+                .note_displaced(transaction, &keys, (place, displaced), looked)
+                .await?;
+        }
+        let mut open = Vec::new();
         for (place, references) in gone.by_key {
             let key = keys.at(place);
             let references = match references {
@@ -95,7 +119,7 @@ impl Applier {
             }
             let found = transaction.orphaned(key, &references).await?;
             let mine = self.mine(transaction, &keys, place, &found).await?;
-            others += (found.len() - mine.len()) as u64;
+            looked.others += (found.len() - mine.len()) as u64;
             let known = self.kept.get(&origin).map_or(&[][..], Vec::as_slice);
             let is_kept = |r: &Reference| {
                 known
@@ -114,7 +138,7 @@ impl Applier {
             }));
         }
         if open.is_empty() {
-            return Ok(others);
+            return Ok(looked);
         }
         // What is kept has all columns of now.
         if orphans::refresh(&self.shared, &self.catalog).await? != keys {
@@ -123,6 +147,31 @@ impl Applier {
         let kept = self.kept.entry(origin).or_default();
         kept.extend(open);
         Err(Failure::Orphaned)
+    }
+
+    /// Notes those displaced rows that rows refer to which are this node's to look after.
+    async fn note_displaced(
+        &self,
+        transaction: &mut Transaction<'_>,
+        keys: &Keys,
+        (place, displaced): (usize, BTreeMap<Reference, String>),
+        Looked { others, noted }: Looked,
+    ) -> Result<Looked, Failure> {
+        let key = keys.at(place);
+        let references: Vec<Reference> = displaced.keys().cloned().collect();
+        let found = transaction.orphaned(key, &references).await?;
+        let mine = self.mine(transaction, keys, place, &found).await?;
+        let mut by: BTreeMap<&str, Vec<Reference>> = BTreeMap::new();
+        for reference in &mine {
+            by.entry(&displaced[reference]).or_default().push(reference.clone());
+        }
+        for (gone_by, references) in by {
+            transaction.note_displaced(key, &references, gone_by).await?;
+        }
+        Ok(Looked {
+            others: others + (found.len() - mine.len()) as u64,
+            noted: noted || !mine.is_empty(),
+        })
     }
 
     /// Those that this node mends: it wrote one of the rows that refer. Where nobody is known to have, the first node does.

@@ -123,11 +123,11 @@ impl Applier {
             ..Carry::of(&[])
         };
         let done = self.carry_out(&mut transaction, batch, span, carry).await?;
-        let others = self
+        let looked = self
             .look_for_orphans(&mut transaction, (origin, &stamp), &[], done.gone)
             .await?;
         transaction.commit().await?;
-        self.shared.orphans.left_to_others.add(others);
+        self.tell_orphans(looked);
         // It is pending until its own marker is read; run it once only.
         if let MarkerKind::Recheck { of } = marker {
             self.wait_for_recheck(of).await;

@@ -181,9 +181,15 @@ impl Page {
         for (outcome, count) in ended {
             self.sample(telemetry::ORPHANS, &[("outcome", outcome)], count);
         }
-        let help = "Entries of synapse.orphans, by whether they wait or stay by their table's rule";
+        let help =
+            "Entries of synapse.orphans, by whether they wait, stay by their table's rule, or refer to a displaced row";
         self.family(telemetry::ORPHANS_STANDING, "gauge", help);
-        for (state, count) in [("waiting", orphans.waiting), ("reported", orphans.reported)] {
+        let standing = [
+            ("waiting", orphans.waiting),
+            ("reported", orphans.reported),
+            ("displaced", orphans.displaced),
+        ];
+        for (state, count) in standing {
             self.sample(telemetry::ORPHANS_STANDING, &[("state", state)], count);
         }
     }

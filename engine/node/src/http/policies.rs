@@ -43,16 +43,16 @@ pub(crate) async fn set_policy(
 
 impl From<SetError> for Failure {
     fn from(error: SetError) -> Self {
-        let hint = error.hint();
+        let hint = error.hint().map(str::to_owned);
         let failure = match error {
             SetError::Invalid(error) => Failure::usage(error),
             SetError::Rule(error) => Failure::usage(error),
-            SetError::Missing { .. } | SetError::Problems(_) | SetError::Refused { .. } => Failure::refused(error),
+            SetError::Missing { .. } | SetError::Problems { .. } | SetError::Refused { .. } => Failure::refused(error),
             SetError::Ask(error) => return error.into(),
             SetError::Failed(error) => error.into(),
         };
         match hint {
-            Some(hint) => failure.hint(hint),
+            Some(hint) => failure.hint(&hint),
             None => failure,
         }
     }

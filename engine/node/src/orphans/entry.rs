@@ -23,6 +23,8 @@ pub(super) struct Entry {
     pub(super) refs: Refs,
     /// Whether it is known how it was.
     pub(super) has_image: bool,
+    /// Whether it went because another row displaced it.
+    pub(super) displaced: bool,
     /// Whether it was told of already.
     pub(super) told: bool,
 }
@@ -48,10 +50,21 @@ impl Refs {
     }
 }
 
+/// Where a row is that others refer to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Whereabouts {
+    /// In its table.
+    Standing,
+    /// In `synapse.displaced`.
+    Displaced,
+    /// Nowhere.
+    Gone,
+}
+
 /// Those after `after` that are in that state of being told of, in the order in which they were noted.
 pub(super) async fn read(client: &Client, told: bool, after: i64) -> Result<Vec<Entry>, Error> {
     let sql = "SELECT id, child_schema, child_table, foreign_key, ARRAY(SELECT jsonb_array_elements_text(refs)), \
-               image IS NOT NULL FROM synapse.orphans \
+               image IS NOT NULL, displaced FROM synapse.orphans \
                WHERE foreign_key IS NOT NULL AND (state <> 'waiting') = $1 AND id > $2 ORDER BY id LIMIT $3";
     let rows = client.query(sql, &[&told, &after, &READ_AT_ONCE]).await?;
     let entry = |row: &tokio_postgres::Row| {
@@ -61,6 +74,7 @@ pub(super) async fn read(client: &Client, told: bool, after: i64) -> Result<Vec<
             key: row.try_get(3)?,
             refs: Refs::new(row.try_get(4)?),
             has_image: row.try_get(5)?,
+            displaced: row.try_get(6)?,
             told,
         })
     };
@@ -70,7 +84,7 @@ pub(super) async fn read(client: &Client, told: bool, after: i64) -> Result<Vec<
 /// What stands there.
 pub(super) async fn standing(client: &Client) -> Result<Standing, Error> {
     let sql = "SELECT count(*) FILTER (WHERE state = 'waiting'), count(*) FILTER (WHERE state = 'reported'), \
-               count(*) FILTER (WHERE state = 'stuck') \
+               count(*) FILTER (WHERE state = 'displaced'), count(*) FILTER (WHERE state = 'stuck') \
                FROM synapse.orphans WHERE foreign_key IS NOT NULL";
     let row = client.query_one(sql, &[]).await?;
     let sql = "SELECT format('rows of %s.%s refer to a row of %s.%s that is gone, through %s: %s', child_schema, \
@@ -80,7 +94,8 @@ pub(super) async fn standing(client: &Client) -> Result<Standing, Error> {
     Ok(Standing {
         waiting: row.try_get::<_, i64>(0)?.unsigned_abs(),
         reported: row.try_get::<_, i64>(1)?.unsigned_abs(),
-        stuck: row.try_get::<_, i64>(2)?.unsigned_abs(),
+        displaced: row.try_get::<_, i64>(2)?.unsigned_abs(),
+        stuck: row.try_get::<_, i64>(3)?.unsigned_abs(),
         problems: stuck.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>()?,
     })
 }
@@ -107,7 +122,7 @@ pub(super) async fn mark(
     state: &str,
     problem: Option<&str>,
 ) -> Result<(), Error> {
-    let sql = "UPDATE synapse.orphans SET state = $2, problem = $3 WHERE id = $1 \
+    let sql = "UPDATE synapse.orphans SET state = $2, problem = $3, displaced = displaced OR $2 = 'displaced' WHERE id = $1 \
                AND (state, problem) IS DISTINCT FROM ($2, $3)";
     client.execute(sql, &[&id, &state, &problem]).await?;
     Ok(())
@@ -122,6 +137,25 @@ pub(super) async fn stands(transaction: &Transaction<'_>, key: &ForeignKey, refs
         key.parent_is_sent()
     );
     Ok(!transaction.query_typed(&sql, &refs.parameters()).await?.is_empty())
+}
+
+/// Where that is which is referred to. Nothing is locked: it may be there or displaced a moment later.
+pub(super) async fn whereabouts(
+    transaction: &Transaction<'_>,
+    key: &ForeignKey,
+    refs: &Refs,
+) -> Result<Whereabouts, Error> {
+    let rows = transaction
+        .query_typed(&key.parent_whereabouts(), &refs.parameters())
+        .await?;
+    let Some(row) = rows.first() else {
+        return Ok(Whereabouts::Gone);
+    };
+    Ok(match (row.try_get(0)?, row.try_get(1)?) {
+        (true, _) => Whereabouts::Standing,
+        (false, true) => Whereabouts::Displaced,
+        (false, false) => Whereabouts::Gone,
+    })
 }
 
 /// Whether rows refer to it; if so, one of them stays until the transaction ends.

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, Transaction};
 
-use super::entry::{self, Entry};
+use super::entry::{self, Entry, Whereabouts};
 use super::keys::{self, Keys};
 use super::{Rule, Standing, delete, in_force, note, restore};
 use crate::conflicts::Met;
@@ -36,6 +36,8 @@ pub(super) enum Mended {
     Deleted,
     /// They stay as they are, because that is the rule.
     Reported,
+    /// They stay as they are while what they refer to is displaced.
+    Displaced,
     /// They stay as they are, for this reason.
     Stuck(String),
 }
@@ -181,6 +183,11 @@ impl Mender {
                 transaction.commit().await?;
                 (Mended::Reported, met)
             }
+            (Mended::Displaced, met) => {
+                entry::mark(&transaction, entry.id, "displaced", None).await?;
+                transaction.commit().await?;
+                (Mended::Displaced, met)
+            }
         };
         shared.conflicts.count(shared.clock.monotonic(), met);
         tell(shared, entry, &mended);
@@ -198,6 +205,17 @@ async fn attempt(
 ) -> Result<(Mended, Met), Error> {
     if entry::stands(transaction, key, &entry.refs).await? || !entry::referred(transaction, key, &entry.refs).await? {
         return Ok((Mended::Nothing, Met::default()));
+    }
+    match entry::whereabouts(transaction, key, &entry.refs).await? {
+        Whereabouts::Standing => return Err(Error::TryAgain("the row came back as it was looked for".to_owned())),
+        Whereabouts::Displaced => {
+            let met = match entry.told {
+                true => Met::default(),
+                false => note::note(shared, transaction, key, entry, (rule, Outcome::Both)).await?,
+            };
+            return Ok((Mended::Displaced, met));
+        }
+        Whereabouts::Gone => {}
     }
     if rule == Rule::Report && entry.told {
         return Ok((Mended::Reported, Met::default()));
@@ -233,12 +251,18 @@ fn tell(shared: &Shared, entry: &Entry, mended: &Mended) {
             shared.orphans.deleted.add(1);
             tracing::info!(schema, table, key, "deleted rows that referred to a row that is gone");
         }
-        Mended::Reported | Mended::Stuck(_) if entry.told => {}
+        Mended::Reported | Mended::Displaced | Mended::Stuck(_) if entry.told => {}
         Mended::Reported => tracing::warn!(
             schema,
             table,
             key,
             "rows refer to a row that is gone, and stay so by the table's rule"
+        ),
+        Mended::Displaced => tracing::warn!(
+            schema,
+            table,
+            key,
+            "rows refer to a row that is displaced, and stay so until it comes back or is given up"
         ),
         Mended::Stuck(why) => tracing::warn!(
             schema,

@@ -6,10 +6,14 @@ use std::collections::BTreeSet;
 use synapse_engine_apply::{ForeignKey, Related};
 use tokio_postgres::Transaction;
 
-use super::entry::{Entry, Refs, stands};
+use super::entry::{Entry, Refs, Whereabouts, stands, whereabouts};
 use super::keys::Keys;
 use super::mend::Mended;
 use crate::error::Error;
+
+/// Bringing it back would displace what displaced it, and what refers to that would miss it in turn.
+const GIVEN_UP: &str = "another row displaced it, and then it was given up or deleted, so that it is not restored; hint: \
+    synapse.orphans has what they refer to: let them refer to another row, or delete them, or set delete-child or report";
 
 /// Brings back what rows refer to through `key`.
 pub(super) async fn restore(
@@ -18,6 +22,9 @@ pub(super) async fn restore(
     key: &ForeignKey,
     entry: &Entry,
 ) -> Result<Mended, Error> {
+    if entry.displaced {
+        return Ok(Mended::Stuck(GIVEN_UP.to_owned()));
+    }
     if !entry.has_image {
         return Ok(Mended::Stuck("it is not known any more how it was".to_owned()));
     }
@@ -34,6 +41,12 @@ pub(super) async fn restore(
             };
             if stands(transaction, above, &refs).await? {
                 continue;
+            }
+            if whereabouts(transaction, above, &refs).await? == Whereabouts::Displaced {
+                let (table, above) = (above.parent.shown(), &above.name);
+                return Ok(Mended::Stuck(format!(
+                    "it refers to a row of {table} through {above} that is displaced; hint: it is restored when that row comes back"
+                )));
             }
             match kept(transaction, above, &refs).await? {
                 Some(image) if seen.insert(image) => {

@@ -3,63 +3,38 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use futures_util::future::try_join_all;
-use synapse_engine_identity::{Epoch, NodeId};
+use synapse_engine_identity::Epoch;
 use synapse_engine_replication::Policy;
 use tokio_postgres::Client;
 
-use super::set::{LOCK_TIMEOUT_MS, SetError, all_linked};
-use crate::answer::{AskError, ask_one};
+use super::agree::{Setting, by_the_first, nothing_in_the_way};
+use super::set::{LOCK_TIMEOUT_MS, SetError};
 use crate::error::Error;
-use crate::frames::{Answer, Request};
+use crate::frames::Request;
 use crate::orphans::{self, Rule};
 use crate::shared::Shared;
 use crate::sql;
-use crate::wait::nodes;
 
 /// Sets the rule of a table, from whichever node.
 pub(crate) async fn set(shared: &Arc<Shared>, schema: &str, table: &str, rule: &str) -> Result<Epoch, SetError> {
     let rule: Rule = rule.parse()?;
-    all_linked(shared)?;
-    let first = nodes(shared).into_iter().next().unwrap_or(shared.me.node);
-    if first == shared.me.node {
-        return give(shared, schema, table, rule).await;
-    }
     let request = Request::SetForeignKeys {
         schema: schema.to_owned(),
         table: table.to_owned(),
         rule: rule.to_string(),
     };
-    match ask_one(shared, first, request).await {
-        Ok(Answer::PolicySet { epoch }) => Ok(Epoch(epoch)),
-        Ok(_) => Err(AskError::beside(first).into()),
-        Err(AskError::Failed { node, why }) => Err(SetError::Refused { node, why }),
-        Err(error @ AskError::Unreachable { .. }) => Err(error.into()),
-    }
+    by_the_first(shared, Setting::ForeignKeys, request, give(shared, schema, table, rule)).await
 }
 
 /// Sets the rule of a table: asked of the node whose name is first.
 pub(crate) async fn give(shared: &Arc<Shared>, schema: &str, table: &str, rule: Rule) -> Result<Epoch, SetError> {
     // One after the other: an epoch follows the one before.
     let _turn = shared.setting_policy.lock().await;
-    all_linked(shared)?;
-    let check = |node: NodeId| async move {
-        let request = Request::CheckForeignKeys {
-            schema: schema.to_owned(),
-            table: table.to_owned(),
-        };
-        let Answer::Problems(problems) = ask_one(shared, node, request).await? else {
-            return Err(AskError::beside(node));
-        };
-        Ok(problems
-            .into_iter()
-            .map(|why| format!("{node}: {why}"))
-            .collect::<Vec<_>>())
+    let check = Request::CheckForeignKeys {
+        schema: schema.to_owned(),
+        table: table.to_owned(),
     };
-    let problems = try_join_all(nodes(shared).into_iter().map(check)).await?.concat();
-    if !problems.is_empty() {
-        return Err(SetError::Problems(problems));
-    }
+    nothing_in_the_way(shared, Setting::ForeignKeys, &check).await?;
     let mut client = sql::connect(shared, "policy").await?;
     let epoch = write(&mut client, schema, table, rule).await?;
     tracing::info!(schema, table, %rule, epoch = epoch.0, "a rule for foreign keys is set");
@@ -76,10 +51,7 @@ pub(crate) async fn problems(shared: &Shared, schema: &str, table: &str) -> Resu
     let has_keys = |key: &synapse_engine_apply::ForeignKey| key.child.schema == schema && key.child.name == table;
     Ok(match keys.all().iter().any(has_keys) {
         true => Vec::new(),
-        false => vec![format!(
-            "there is no table {schema}.{table} with a foreign key; hint: the rule belongs to the table that refers, of a \
-             partitioned table to the whole of it"
-        )],
+        false => vec![format!("there is no table {schema}.{table} with a foreign key")],
     })
 }
 

@@ -146,7 +146,7 @@ async fn failed(client: &Client, id: &str, (error, hint): (&str, Option<&str>), 
 fn code(error: &SetError) -> &'static SqlState {
     match error {
         SetError::Invalid(_) | SetError::Rule(_) => &SqlState::INVALID_PARAMETER_VALUE,
-        SetError::Missing { .. } | SetError::Problems(_) | SetError::Refused { .. } => {
+        SetError::Missing { .. } | SetError::Problems { .. } | SetError::Refused { .. } => {
             &SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE
         }
         SetError::Ask(_) | SetError::Failed(_) => &SqlState::CONNECTION_EXCEPTION,

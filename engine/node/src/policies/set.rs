@@ -3,19 +3,19 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::future::try_join_all;
 use synapse_engine_identity::{Epoch, NodeId};
 use synapse_engine_replication::{InvalidPolicy, Policy};
 use tokio_postgres::Client;
 
+use super::agree::{Setting, by_the_first, nothing_in_the_way};
 use super::{PolicyChange, foreign_keys};
-use crate::answer::{AskError, ask_one};
+use crate::answer::AskError;
 use crate::error::Error;
-use crate::frames::{Answer, Request};
+use crate::frames::Request;
 use crate::orphans::InvalidRule;
 use crate::shared::Shared;
 use crate::sql;
-use crate::wait::{self, nodes};
+use crate::wait;
 
 /// How long a table is waited for that somebody else writes: who waits behind us waits as long.
 pub(super) const LOCK_TIMEOUT_MS: u32 = 3_000;
@@ -33,9 +33,11 @@ pub(crate) enum SetError {
     Rule(#[from] InvalidRule),
     /// A node is down.
     #[error(
-        "{linked} of {configured} configured peers are linked; a policy is set while all nodes are up, so that it means the same everywhere"
+        "{linked} of {configured} configured peers are linked; a {setting} is set while all nodes are up, so that it means the same everywhere"
     )]
     Missing {
+        /// What was to be set.
+        setting: Setting,
         /// Peers with a link.
         linked: usize,
         /// Peers in the configuration.
@@ -45,8 +47,13 @@ pub(crate) enum SetError {
     #[error(transparent)]
     Ask(#[from] AskError),
     /// It cannot be in force on some node.
-    #[error("the policy cannot be in force: {}", .0.join("; "))]
-    Problems(Vec<String>),
+    #[error("the {setting} cannot be in force: {}", .problems.join("; "))]
+    Problems {
+        /// What was to be set.
+        setting: Setting,
+        /// In words, after the names of the nodes.
+        problems: Vec<String>,
+    },
     /// The node that gives policies their epochs says why not.
     #[error("{node}: {why}")]
     Refused {
@@ -54,6 +61,8 @@ pub(crate) enum SetError {
         node: NodeId,
         /// In its words.
         why: String,
+        /// What would help, in its words.
+        hint: Option<String>,
     },
     /// The server of the node that sets it refused.
     #[error(transparent)]
@@ -62,10 +71,16 @@ pub(crate) enum SetError {
 
 impl SetError {
     /// What would help.
-    pub(crate) fn hint(&self) -> Option<&'static str> {
+    pub(crate) fn hint(&self) -> Option<&str> {
         match self {
             SetError::Missing { .. } => Some("`synapsectl status` shows who is missing"),
-            SetError::Problems(_) | SetError::Refused { .. } => Some("nothing has changed, on no node"),
+            SetError::Problems { setting, .. } => Some(match setting {
+                Setting::Policy => "nothing has changed, on no node",
+                Setting::ForeignKeys => {
+                    "nothing has changed, on no node; the rule belongs to the table that refers, of a partitioned table to the whole of it"
+                }
+            }),
+            SetError::Refused { hint, .. } => hint.as_deref(),
             SetError::Ask(_) => Some(AskError::HINT),
             SetError::Invalid(_) | SetError::Rule(_) | SetError::Failed(_) => None,
         }
@@ -106,49 +121,25 @@ pub(crate) async fn set_and_wait(
 
 /// Sets the policy of a table, from whichever node.
 async fn set(shared: &Arc<Shared>, schema: &str, table: &str, policy: &str) -> Result<Epoch, SetError> {
-    let parsed: Policy = policy.parse()?;
-    all_linked(shared)?;
-    let first = nodes(shared).into_iter().next().unwrap_or(shared.me.node);
-    let (schema, table) = (schema.to_owned(), table.to_owned());
-    if first == shared.me.node {
-        return give(shared, &schema, &table, &parsed).await;
-    }
+    let policy: Policy = policy.parse()?;
     let request = Request::SetPolicy {
-        schema,
-        table,
-        policy: parsed.to_string(),
+        schema: schema.to_owned(),
+        table: table.to_owned(),
+        policy: policy.to_string(),
     };
-    match ask_one(shared, first, request).await {
-        Ok(Answer::PolicySet { epoch }) => Ok(Epoch(epoch)),
-        Ok(_) => Err(AskError::beside(first).into()),
-        Err(AskError::Failed { node, why }) => Err(SetError::Refused { node, why }),
-        Err(error @ AskError::Unreachable { .. }) => Err(error.into()),
-    }
+    by_the_first(shared, Setting::Policy, request, give(shared, schema, table, &policy)).await
 }
 
 /// Sets the policy of a table: asked of the node whose name is first.
 pub(crate) async fn give(shared: &Arc<Shared>, schema: &str, table: &str, policy: &Policy) -> Result<Epoch, SetError> {
     // One after the other: an epoch follows the one before.
     let _turn = shared.setting_policy.lock().await;
-    all_linked(shared)?;
-    let check = |node: NodeId| async move {
-        let request = Request::CheckPolicy {
-            schema: schema.to_owned(),
-            table: table.to_owned(),
-            policy: policy.to_string(),
-        };
-        let Answer::Problems(problems) = ask_one(shared, node, request).await? else {
-            return Err(AskError::beside(node));
-        };
-        Ok(problems
-            .into_iter()
-            .map(|why| format!("{node}: {why}"))
-            .collect::<Vec<_>>())
+    let check = Request::CheckPolicy {
+        schema: schema.to_owned(),
+        table: table.to_owned(),
+        policy: policy.to_string(),
     };
-    let problems = try_join_all(nodes(shared).into_iter().map(check)).await?.concat();
-    if !problems.is_empty() {
-        return Err(SetError::Problems(problems));
-    }
+    nothing_in_the_way(shared, Setting::Policy, &check).await?;
     let mut client = sql::connect(shared, "policy").await?;
     let epoch = write(&mut client, schema, table, policy).await?;
     tracing::info!(schema, table, %policy, epoch = epoch.0, "a conflict policy is set");
@@ -179,13 +170,4 @@ async fn write(client: &mut Client, schema: &str, table: &str, policy: &Policy) 
     let epoch: i32 = row.try_get(0)?;
     transaction.commit().await?;
     Ok(Epoch(u32::try_from(epoch).unwrap_or(u32::MAX)))
-}
-
-pub(super) fn all_linked(shared: &Shared) -> Result<(), SetError> {
-    let linked = shared.peers().values().filter(|peer| peer.link.is_some()).count();
-    let configured = shared.config.cluster.join.len();
-    match linked < configured {
-        true => Err(SetError::Missing { linked, configured }),
-        false => Ok(()),
-    }
 }

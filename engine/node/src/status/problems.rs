@@ -91,11 +91,28 @@ pub(super) fn warnings(journal_bytes: u64, limit_bytes: u64, peers: &[PeerStatus
 /// What is said of orphans that stay by their table's rule.
 pub(super) fn reported(orphans: u64) -> Option<String> {
     (orphans > 0).then(|| {
+        let places = places(orphans);
         format!(
-            "rows that are gone are referred to in {orphans} places, and it stays so by the tables' rule; \
+            "rows that are gone are referred to in {places}, and it stays so by the tables' rule; \
              hint: synapsectl conflict list --kind foreign_key_orphan"
         )
     })
+}
+
+/// What is said of rows that refer to displaced ones.
+pub(super) fn of_displaced(orphans: u64) -> Option<String> {
+    (orphans > 0).then(|| {
+        let places = places(orphans);
+        format!(
+            "rows that are displaced are referred to in {places}, and it stays so until they come back or are given up; \
+             hint: SELECT * FROM synapse.displaced"
+        )
+    })
+}
+
+fn places(count: u64) -> String {
+    let places = if count == 1 { "place" } else { "places" };
+    format!("{count} {places}")
 }
 
 /// Why this node is not ready; nothing when it is.

@@ -37,7 +37,7 @@ async fn function_of_the_page(cluster: &Cluster) {
     );
     let refused = String::from_utf8_lossy(&refused.stderr).into_owned();
     assert!(
-        refused.contains("n1: there is no function app.newest_offer"),
+        refused.contains("n1, n3: there is no function app.newest_offer"),
         "{refused}"
     );
     cluster.sql("n1", &function).await;
