@@ -1,5 +1,6 @@
 //! One transaction of the applier: planned, executed, taken through the exact path, committed.
 
+mod came;
 mod exact;
 mod exclusion;
 mod failure;
@@ -249,6 +250,7 @@ impl Applier {
         };
         self.deleted.clear();
         self.displaced.clear();
+        self.came.clear();
         let mut gone = self.may_go(transaction, batch).await?;
         let executed = transaction.execute(batch, &survivors).await?;
         self.send_old_rows(transaction, batch).await?;
@@ -278,7 +280,9 @@ impl Applier {
         }
         let rows = Exactly::of(contested, executed.dropouts, self.next_barrier);
         let found = self.exactly(transaction, &round, found, rows, &mut log).await?;
-        gone.deleted(&found.with(batch), &self.deleted);
+        let all = found.with(batch);
+        gone.deleted(&all, &self.deleted);
+        self.read_missed(transaction, &all, &mut gone).await?;
         gone.displaced(&self.displaced);
         Ok(Done {
             changes: batch.changes as u64,

@@ -40,6 +40,8 @@ pub(crate) struct Applier {
     pub(crate) roidents: Vec<Oid>,
     /// Rows that the exact path of the batch in hand takes away.
     pub(crate) deleted: Vec<RowId>,
+    /// Rows that it makes of what several wrote, or that come back.
+    pub(crate) came: Vec<RowId>,
     /// Rows that it displaces.
     pub(crate) displaced: Vec<Displacement>,
     /// What the next attempt keeps as it is, because rows of this node refer to it.
@@ -71,6 +73,7 @@ impl Applier {
             next_barrier,
             roidents,
             deleted: Vec::new(),
+            came: Vec::new(),
             displaced: Vec::new(),
             kept: BTreeMap::new(),
             catalog,

@@ -200,3 +200,49 @@ async fn children_come_and_parents_go_on_all_nodes_and_no_row_is_left_alone() {
     }
     assert!(found > 0, "some rows did lose what they refer to");
 }
+
+/// One transaction gives a row a parent and takes both away, and another node's update brings the row back. That parent has
+/// never been anywhere else.
+#[tokio::test]
+async fn a_row_that_comes_back_without_what_it_was_given_is_not_left_alone() {
+    let cluster = filled().await;
+    for table in ["d", "r"] {
+        cluster
+            .sql_all(&format!(
+                "CREATE TABLE {table} (id int PRIMARY KEY, p int REFERENCES p ON DELETE CASCADE, n int)"
+            ))
+            .await;
+        let set = [
+            "table",
+            "set",
+            "--table",
+            table,
+            "--policy",
+            "last-write-wins update-wins",
+        ];
+        let done = cluster.synapsectl("n1", &set);
+        assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    }
+    rule(&cluster, "n1", "d", "delete-child");
+    rule(&cluster, "n1", "r", "report");
+    cluster
+        .sql(
+            "n1",
+            "INSERT INTO d VALUES (1, NULL, 0); INSERT INTO r VALUES (1, NULL, 0)",
+        )
+        .await;
+    cluster.settle().await;
+    cluster.hold_all().await;
+    cluster.sql("n2", "UPDATE d SET n = 2; UPDATE r SET n = 2").await;
+    let all = "BEGIN; INSERT INTO p VALUES (900, 'new'); UPDATE d SET p = 900; UPDATE r SET p = 900; DELETE FROM p WHERE id = 900; COMMIT";
+    cluster.sql("n1", all).await;
+    mended(&cluster, &["p", "d", "r"]).await;
+    let left = "SELECT concat_ws(' ', (SELECT count(*) FROM d), (SELECT string_agg(p || ' ' || n, ', ') FROM r), \
+                (SELECT count(*) FROM p WHERE id = 900))";
+    assert_eq!(everywhere(&cluster, left).await, "0 900 0 0");
+    let mut reported = 0;
+    for node in cluster.names() {
+        reported += cluster.status(&node).await["orphans"]["reported"].as_u64().unwrap();
+    }
+    assert!(reported > 0, "a node tells of it");
+}

@@ -100,20 +100,25 @@ async fn keep_rows(client: &Client, key: &ForeignKey, references: &[Reference], 
     Ok(())
 }
 
-/// Keeps what rows of `key.child` that this transaction has kept refer to. Answers with how many are new.
+/// Keeps what rows of `key.child` that this transaction has kept refer to. What is gone already is kept as an earlier
+/// transaction did: that entry is forgotten as soon as this row is gone too. Answers with how many are new.
 async fn keep_above(client: &Client, key: &ForeignKey) -> Result<u64> {
     let doing = Error::doing("keep what a kept row refers to");
     let sql = format!(
         "INSERT INTO synapse.orphans (schema_name, table_name, image) \
-         SELECT DISTINCT $1::text, $2::text, i.image FROM synapse.orphans o, LATERAL ({}) AS c \
-         JOIN {} AS p ON {} CROSS JOIN LATERAL (SELECT {} AS image) AS i \
+         SELECT DISTINCT $1::text, $2::text, i.image FROM synapse.orphans o, LATERAL ({child}) AS c, LATERAL ( \
+             (SELECT {image} AS image FROM {parent} AS p WHERE {refers}) UNION ALL \
+             (SELECT k.image FROM synapse.orphans k, LATERAL ({kept}) AS p WHERE k.schema_name = $1::text \
+              AND k.table_name = $2::text AND k.image IS NOT NULL AND k.kept_with <> o.kept_with AND {refers} \
+              AND NOT EXISTS (SELECT FROM {parent} AS p WHERE {refers}) ORDER BY k.id DESC LIMIT 1)) AS i \
          WHERE o.kept_with = pg_current_xact_id()::text::bigint AND o.schema_name = $3::text AND o.table_name = $4::text \
          AND o.image IS NOT NULL AND NOT EXISTS (SELECT FROM synapse.orphans x WHERE x.kept_with = o.kept_with \
          AND x.schema_name = $1::text AND x.table_name = $2::text AND x.image = i.image)",
-        key.child.of_image("o.image"),
-        key.parent.rows(),
-        key.child_refers_to_parent(),
-        key.parent.image("p")
+        child = key.child.of_image("o.image"),
+        image = key.parent.image("p"),
+        parent = key.parent.rows(),
+        refers = key.child_refers_to_parent(),
+        kept = key.parent.of_image("k.image"),
     );
     let names = [&key.parent.schema, &key.parent.name, &key.child.schema, &key.child.name];
     let parameters = names.map(|name| (name as &(dyn ToSql + Sync), Type::TEXT));

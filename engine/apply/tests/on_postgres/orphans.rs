@@ -128,6 +128,47 @@ async fn rows_of_the_application_that_lose_what_they_refer_to_are_told_from_thos
 }
 
 #[tokio::test]
+async fn what_a_kept_row_refers_to_is_kept_also_when_it_is_gone_already() {
+    let (server, client, _) = database().await;
+    client
+        .batch_execute(
+            "CREATE TABLE tree (id int PRIMARY KEY, above int REFERENCES tree); INSERT INTO tree VALUES (1, NULL), (2, 1), (3, 2)",
+        )
+        .await
+        .unwrap();
+    let known = foreign_keys(&client).await.unwrap();
+    let (tree, of_tree) = (named(&known, "tree"), table(&client, 1, "public", "tree").await);
+    let mut session = session(&server, "postgres").await;
+    for (lsn, gone) in [(100, "1"), (200, "2")] {
+        let mut transaction = begin(&mut session, &client, lsn, Some(horizon(&client).await)).await;
+        transaction
+            .keep(tree, &known, &[reference(&[gone])], "{}")
+            .await
+            .unwrap();
+        let deletes = batch(vec![Step::Delete(keys(
+            &of_tree,
+            &[crate::fixture::row(&[Some(gone), None])],
+        ))]);
+        transaction
+            .execute(&deletes, &std::collections::HashMap::new())
+            .await
+            .unwrap();
+        transaction.commit().await.unwrap();
+    }
+    // Nothing refers to 1 any more, and that entry goes; 3 still refers to 2, which refers to 1.
+    client
+        .batch_execute("DELETE FROM synapse.orphans WHERE refs = '[\"1\"]'")
+        .await
+        .unwrap();
+    let kept = "SELECT concat_ws(' ', refs, image) FROM synapse.orphans ORDER BY id";
+    let expected = [
+        "[\"2\"] {\"id\": \"2\", \"above\": \"1\"}",
+        "{\"id\": \"1\", \"above\": null}",
+    ];
+    assert_eq!(answer(&client, kept).await, expected.join(","));
+}
+
+#[tokio::test]
 async fn what_goes_is_kept_once_with_all_that_it_refers_to() {
     let (server, client, known) = database().await;
     client

@@ -154,6 +154,10 @@ impl Applier {
         };
         let deletes = exacts.iter().filter(|exact| exact.write == ExactWrite::Delete);
         self.deleted.extend(deletes.map(|exact| exact.row));
+        let lives = exacts
+            .iter()
+            .filter(|exact| matches!(exact.write, ExactWrite::Live { .. }));
+        self.came.extend(lives.map(|exact| exact.row));
         let stood = self.stood(transaction, round, &exacts).await?;
         let made = self.make(transaction, round, &exacts, &stood).await?;
         let mut exacts: Vec<Exact<'_>> = exacts;

@@ -69,6 +69,7 @@ impl Applier {
                 continue;
             }
             self.displaced.extend(displaced);
+            self.came.extend(settled.inserted.iter().map(|(row, _)| *row));
         }
         Ok((written, found))
     }

@@ -22,6 +22,8 @@ pub(super) struct Gone {
     pub(super) by_key: BTreeMap<usize, References>,
     /// What of each foreign key was displaced, with the stamp of what displaced it.
     pub(super) displaced: BTreeMap<usize, BTreeMap<Reference, String>>,
+    /// What of each foreign key rows refer to that came into being here: nobody's server has looked whether it is there.
+    pub(super) missed: BTreeMap<usize, BTreeSet<Reference>>,
     /// The tables that may lose something, by schema and name.
     pub(super) tables: BTreeSet<(String, String)>,
     /// Whether the foreign keys were read anew between two parts of the transaction.
@@ -48,9 +50,9 @@ pub(super) enum References {
 
 impl Gone {
     pub(super) fn and(&mut self, more: Gone) {
-        if self.tables.is_empty() {
+        if self.is_empty() {
             self.keys = more.keys;
-        } else if !more.tables.is_empty() && !Arc::ptr_eq(&self.keys, &more.keys) {
+        } else if !more.is_empty() && !Arc::ptr_eq(&self.keys, &more.keys) {
             self.mixed = true;
         }
         self.tables.extend(more.tables);
@@ -63,6 +65,14 @@ impl Gone {
         for (key, references) in more.displaced {
             self.displaced.entry(key).or_default().extend(references);
         }
+        for (key, references) in more.missed {
+            self.missed.entry(key).or_default().extend(references);
+        }
+    }
+
+    /// Whether there is nothing to look for.
+    pub(super) fn is_empty(&self) -> bool {
+        self.tables.is_empty() && self.missed.is_empty()
     }
 
     fn put(&mut self, key: usize, reference: Reference) {

@@ -1,6 +1,6 @@
 //! What a batch takes away while others refer to it: looked for when all is written, and kept by another attempt.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use synapse_engine_apply::{Orphaned, REFERRING_MAX, Reference, Transaction};
@@ -94,7 +94,7 @@ impl Applier {
         let keys = Arc::clone(&gone.keys);
         let tables: Vec<(String, String)> = gone.tables.into_iter().collect();
         let mut looked = Looked::default();
-        if tables.is_empty() {
+        if tables.is_empty() && gone.missed.is_empty() {
             return Ok(looked);
         }
         // Others than were read may have been made meanwhile.
@@ -107,7 +107,15 @@ impl Applier {
                 .note_displaced(transaction, &keys, (place, displaced), looked)
                 .await?;
         }
-        let mut open = Vec::new();
+        // Whoever made a row, or brought it back, may be the only one that sees what it refers to.
+        let mut lost: BTreeMap<usize, BTreeSet<Reference>> = BTreeMap::new();
+        for (place, references) in gone.missed {
+            let references: Vec<Reference> = references.into_iter().collect();
+            let found = transaction.orphaned(keys.at(place), &references).await?;
+            lost.entry(place)
+                .or_default()
+                .extend(found.into_iter().map(|o| o.reference));
+        }
         for (place, references) in gone.by_key {
             let key = keys.at(place);
             let references = match references {
@@ -120,13 +128,17 @@ impl Applier {
             let found = transaction.orphaned(key, &references).await?;
             let mine = self.mine(transaction, &keys, place, &found).await?;
             looked.others += (found.len() - mine.len()) as u64;
+            lost.entry(place).or_default().extend(mine);
+        }
+        let mut open = Vec::new();
+        for (place, lost) in lost {
             let known = self.kept.get(&origin).map_or(&[][..], Vec::as_slice);
             let is_kept = |r: &Reference| {
                 known
                     .iter()
                     .any(|k| keys.at(place) == k.keys.at(k.key) && k.reference == *r)
             };
-            let missing = mine.into_iter().filter(|reference| !is_kept(reference));
+            let missing = lost.into_iter().filter(|reference| !is_kept(reference));
             open.extend(missing.map(|reference| {
                 let by = taker(txns, &keys, place, &reference);
                 Kept {

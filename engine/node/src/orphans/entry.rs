@@ -1,5 +1,7 @@
 //! What the applier noted in `synapse.orphans`, read back.
 
+use std::time::Duration;
+
 use synapse_engine_apply::ForeignKey;
 use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Client, GenericClient, Transaction};
@@ -9,6 +11,8 @@ use crate::error::Error;
 
 /// Read at once.
 const READ_AT_ONCE: i64 = 500;
+/// How long another node, which may know how a row was, has time to bring it back.
+const OTHERS_MEND_WITHIN: Duration = Duration::from_secs(10);
 /// Problems that are shown.
 const SHOWN: i64 = 3;
 
@@ -23,6 +27,8 @@ pub(super) struct Entry {
     pub(super) refs: Refs,
     /// Whether it is known how it was.
     pub(super) has_image: bool,
+    /// Whether it was noted within [`OTHERS_MEND_WITHIN`].
+    pub(super) fresh: bool,
     /// Whether it went because another row displaced it.
     pub(super) displaced: bool,
     /// Whether it was told of already.
@@ -64,9 +70,10 @@ pub(super) enum Whereabouts {
 /// Those after `after` that are in that state of being told of, in the order in which they were noted.
 pub(super) async fn read(client: &Client, told: bool, after: i64) -> Result<Vec<Entry>, Error> {
     let sql = "SELECT id, child_schema, child_table, foreign_key, ARRAY(SELECT jsonb_array_elements_text(refs)), \
-               image IS NOT NULL, displaced FROM synapse.orphans \
+               image IS NOT NULL, displaced, kept_at > now() - make_interval(secs => $4) FROM synapse.orphans \
                WHERE foreign_key IS NOT NULL AND (state <> 'waiting') = $1 AND id > $2 ORDER BY id LIMIT $3";
-    let rows = client.query(sql, &[&told, &after, &READ_AT_ONCE]).await?;
+    let patience = OTHERS_MEND_WITHIN.as_secs_f64();
+    let rows = client.query(sql, &[&told, &after, &READ_AT_ONCE, &patience]).await?;
     let entry = |row: &tokio_postgres::Row| {
         Ok(Entry {
             id: row.try_get(0)?,
@@ -75,6 +82,7 @@ pub(super) async fn read(client: &Client, told: bool, after: i64) -> Result<Vec<
             refs: Refs::new(row.try_get(4)?),
             has_image: row.try_get(5)?,
             displaced: row.try_get(6)?,
+            fresh: row.try_get(7)?,
             told,
         })
     };

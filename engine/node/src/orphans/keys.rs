@@ -53,6 +53,16 @@ impl Keys {
             .map_or(&[], Vec::as_slice)
     }
 
+    /// Places of those through which rows of `table` refer to others.
+    pub(crate) fn of_rows_of(&self, table: &Table) -> Vec<usize> {
+        let holds = |key: &ForeignKey| {
+            let mut leaves = key.child.leaves.iter();
+            leaves.any(|(schema, name)| *schema == table.schema && *name == table.name)
+        };
+        let places = self.all.iter().enumerate().filter(|(_, key)| holds(key));
+        places.map(|(place, _)| place).collect()
+    }
+
     pub(crate) fn at(&self, place: usize) -> &ForeignKey {
         &self.all[place]
     }

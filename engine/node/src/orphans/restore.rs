@@ -25,6 +25,9 @@ pub(super) async fn restore(
     if entry.displaced {
         return Ok(Mended::Stuck(GIVEN_UP.to_owned()));
     }
+    if !entry.has_image && entry.fresh {
+        return Err(Error::TryAgain("another node may know how the row was".to_owned()));
+    }
     if !entry.has_image {
         return Ok(Mended::Stuck("it is not known any more how it was".to_owned()));
     }
