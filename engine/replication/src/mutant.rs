@@ -95,15 +95,13 @@ pub enum Mutant {
     BlindRechecks,
     /// The mender does not hold what it finds.
     StandingNotHeld,
-    /// What goes is kept without a lock.
-    KeptUnlocked,
     /// Of what goes only the row itself is kept.
     KeptAlone,
 }
 
 impl Mutant {
     /// All of them.
-    pub const ALL: [Mutant; 47] = [
+    pub const ALL: [Mutant; 46] = [
         Mutant::FlippedComparison,
         Mutant::RecheckDropped,
         Mutant::AppliedFromServer,
@@ -149,7 +147,6 @@ impl Mutant {
         Mutant::AuthorForgotten,
         Mutant::BlindRechecks,
         Mutant::StandingNotHeld,
-        Mutant::KeptUnlocked,
         Mutant::KeptAlone,
     ];
 

@@ -76,18 +76,6 @@ pub(crate) const fn blind_rechecks() -> bool {
     false
 }
 
-/// Whether what goes is kept without a lock.
-#[cfg(feature = "mutants")]
-pub(crate) fn keeps_unlocked() -> bool {
-    Mutant::KeptUnlocked.is_chosen()
-}
-
-/// Whether what goes is kept without a lock.
-#[cfg(not(feature = "mutants"))]
-pub(crate) const fn keeps_unlocked() -> bool {
-    false
-}
-
 /// Whether of what goes only the row itself is kept.
 #[cfg(feature = "mutants")]
 pub(crate) fn keeps_alone() -> bool {

@@ -218,8 +218,8 @@ impl World {
             .collect();
         let policy_one_in = rng.percent(70).then(|| rng.between(2, 6));
         let rule = match rng.below(10) {
-            0..=5 => Rule::RestoreParent,
-            6..=8 => Rule::DeleteChild,
+            0..=4 => Rule::RestoreParent,
+            5..=6 => Rule::DeleteChild,
             _ => Rule::Report,
         };
         let faults_left = if unruly { rng.below(9) } else { 0 };

@@ -6,6 +6,8 @@ use super::{Writer, value};
 use crate::postgres::{Datum, Durability, OnConflict, Row, Statement, Table, Target};
 use crate::rng::Rng;
 
+/// Transactions without a statement by which an application waits.
+const WAITS_MAX: u64 = 30;
 const TABLE: Table = Table::Tree;
 
 impl Writer {
@@ -26,29 +28,38 @@ impl Writer {
         parent.into_iter().chain([write]).collect()
     }
 
-    /// A row goes while others come to refer to it: the same row for everyone who comes out of the same lull.
+    /// A row goes, and goes again if it came back, while others come to refer to it: the same row for everyone who comes out
+    /// of the same lull.
     pub(crate) fn family(&self, lull: u64, rng: &mut Rng, fresh: &mut u64) -> VecDeque<Statement> {
         let (parent, child) = (1 + lull % self.keys, 1 + (lull + 1) % self.keys);
-        let strikes = match rng.below(8) {
-            0..=1 => vec![remove(parent)],
-            2 => vec![remove(parent), put(vec![Some(parent), None, Some(value(fresh))])],
-            3..=4 => vec![
+        let commit = Statement::Commit(Durability::Flushed);
+        if rng.one_in(4) {
+            let strike = [Statement::Begin, remove(parent), commit];
+            let again = (0..rng.below(4)).flat_map(|_| wait(rng.between(0, WAITS_MAX)).chain(strike.clone()));
+            return strike.iter().cloned().chain(again.collect::<Vec<_>>()).collect();
+        }
+        let strikes = match rng.below(6) {
+            0 => vec![remove(parent), put(vec![Some(parent), None, Some(value(fresh))])],
+            1..=2 => vec![
                 put(vec![Some(parent), None, Some(value(fresh))]),
                 put(vec![Some(child), Some(parent), Some(value(fresh))]),
             ],
-            5 => {
+            3 => {
                 let row = vec![Some(value(fresh)), Some(parent), Some(value(fresh))];
                 vec![put(row)]
             }
-            6 => vec![set(child, vec![(2, Some(value(fresh)))])],
+            4 => vec![set(child, vec![(2, Some(value(fresh)))])],
             _ => vec![set(child, vec![(1, Some(parent))])],
         };
-        let commit = Statement::Commit(Durability::Flushed);
         std::iter::once(Statement::Begin)
             .chain(strikes)
             .chain([commit])
             .collect()
     }
+}
+
+fn wait(transactions: u64) -> impl Iterator<Item = Statement> {
+    (0..transactions).flat_map(|_| [Statement::Begin, Statement::Rollback])
 }
 
 fn put(row: Row) -> Statement {

@@ -267,8 +267,10 @@ impl World {
         n.statements += 1;
         n.server.submit(session, statement);
         let life = n.life;
-        let applies = n.owners.get(&session) == Some(&Owner::Apply);
-        let typical = if applies { n.apply_typical } else { 40 };
+        let typical = match n.owners.get(&session) {
+            Some(Owner::Apply | Owner::Mender) => n.apply_typical,
+            Some(Owner::App(_) | Owner::Barrier | Owner::Gone) | None => 40,
+        };
         let delay = self.rng.latency(typical);
         self.schedule.after(delay, Event::Session { node, life, session });
     }

@@ -18,7 +18,7 @@ pub(crate) enum Rule {
 /// So often the mender looks, in microseconds.
 const LOOKS_EVERY: u64 = 6_000;
 /// Of so many looks one is at what was told of.
-const TOLD_ONE_IN: u64 = 8;
+const TOLD_ONE_IN: u64 = 3;
 
 /// One entry in one transaction.
 #[derive(Debug)]

@@ -16,7 +16,6 @@ impl Server {
     /// The statement that is next.
     pub(super) fn keep(&mut self, id: SessionId, running: &mut Running, key: u64) -> RowStep {
         match running.at {
-            0 if mutation::keeps_unlocked() => RowStep::Next,
             0 => self.lock_as_of_now(id, running, key),
             1 => self.note_again(id, key),
             2 => {
