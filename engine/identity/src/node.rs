@@ -1,3 +1,4 @@
+use std::cmp::Ordering;
 use std::fmt;
 use std::str::FromStr;
 
@@ -5,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 /// The name of a node: 1 to 24 of `a-z`, `0-9` and `_`, a letter first, so that it can stand unquoted in names of
 /// slots and origins. A small value that is copied.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct NodeId {
     bytes: [u8; NodeId::LENGTH_MAX],
@@ -20,6 +21,29 @@ impl NodeId {
     pub fn as_str(&self) -> &str {
         let end = self.bytes.iter().position(|b| *b == 0).unwrap_or(Self::LENGTH_MAX);
         std::str::from_utf8(&self.bytes[..end]).expect("parsing admits ASCII only")
+    }
+
+    /// Numbers in the order of the bytes.
+    #[inline]
+    fn numbers(&self) -> [u64; NodeId::LENGTH_MAX / 8] {
+        let (eights, _) = self.bytes.as_chunks();
+        std::array::from_fn(|at| u64::from_be_bytes(eights[at]))
+    }
+}
+
+/// That of the text. By it origins are found, for every row of every transaction: three numbers cost less than a call of
+/// `memcmp`, and the first of them mostly says it.
+impl Ord for NodeId {
+    #[inline]
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.numbers().cmp(&other.numbers())
+    }
+}
+
+impl PartialOrd for NodeId {
+    #[inline]
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
     }
 }
 

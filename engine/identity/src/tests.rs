@@ -1,4 +1,4 @@
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use proptest::prelude::*;
@@ -74,6 +74,35 @@ fn keys_of_the_same_bytes_in_other_parts_differ() {
 }
 
 proptest! {
+    #[test]
+    fn names_stand_in_the_order_of_their_text(a in "[a-z][a-b_0-1]{0,23}", b in "[a-z][a-b_0-1]{0,23}", cut in 1_usize..24) {
+        let node = |name: &str| name.parse::<NodeId>().unwrap();
+        prop_assert_eq!(node(&a).cmp(&node(&b)), a.cmp(&b));
+        let beginning = &a[..cut.min(a.len())];
+        prop_assert_eq!(node(&a).cmp(&node(beginning)), a.as_str().cmp(beginning));
+    }
+
+    #[test]
+    fn contexts_join_to_the_furthest_of_each_origin(
+        a in proptest::collection::btree_map(0_u8..8, 0_u64..5, 0..8),
+        b in proptest::collection::btree_map(0_u8..8, 0_u64..5, 0..8),
+    ) {
+        let context = |seen: &BTreeMap<u8, u64>| {
+            let entry = |(name, lsn): (&u8, &u64)| (origin(&format!("n{name}")), Lsn(*lsn));
+            seen.iter().rev().map(entry).collect::<Context>()
+        };
+        let mut joined = context(&a);
+        joined.join(&context(&b));
+        let mut furthest = a;
+        for (name, lsn) in b {
+            let seen = furthest.entry(name).or_default();
+            *seen = lsn.max(*seen);
+        }
+        prop_assert_eq!(&joined, &context(&furthest));
+        prop_assert!(joined.covers_all(&context(&furthest)));
+        prop_assert!(joined.iter().all(|(_, lsn)| lsn > Lsn::ZERO));
+    }
+
     #[test]
     fn column_sets_behave_as_sets(a in proptest::collection::btree_set(0_u16..300, 0..8), b in proptest::collection::btree_set(0_u16..300, 0..8)) {
         let set = |s: &BTreeSet<u16>| s.iter().copied().map(ColumnId).collect::<ColumnSet>();

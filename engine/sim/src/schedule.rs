@@ -1,51 +1,62 @@
 //! Virtual time: what happens next, and when.
 
-use std::cmp::Reverse;
-use std::collections::BinaryHeap;
-
 /// Virtual microseconds since the run began.
 pub(crate) type Micros = u64;
 
+/// Bits of a digit of a time.
+const DIGIT_BITS: u32 = 6;
+/// Values of a digit.
+const DIGITS: Micros = 1 << DIGIT_BITS;
+/// Digits of a time.
+const LEVELS: usize = Micros::BITS.div_ceil(DIGIT_BITS) as usize;
+
 /// Events in the order of their time; those of one moment in the order in which they were asked for.
+///
+/// A hierarchical timing wheel (Varghese and Lauck 1987), because hundreds of events wait in most runs. An event stands at
+/// the highest digit in which its time differs from now, in the list of that digit's value. When time comes to a list of a
+/// higher digit its events go to lists of lower ones, in their order and before any other does. So a list of the lowest digit
+/// holds the events of one moment.
 #[derive(Debug)]
 pub(crate) struct Schedule<E> {
     now: Micros,
-    asked: u64,
-    heap: BinaryHeap<Reverse<Entry<E>>>,
+    /// The lowest digit first.
+    levels: [Level; LEVELS],
+    slots: Vec<Slot<E>>,
+    /// Slots without an event.
+    free: Vec<usize>,
+}
+
+/// The lists of a digit.
+#[derive(Clone, Copy, Debug)]
+struct Level {
+    /// A bit for each value whose list has events.
+    busy: u64,
+    lists: [List; 1 << DIGIT_BITS],
+}
+
+/// The first and the last slot of a list that has events.
+#[derive(Clone, Copy, Debug)]
+struct List {
+    first: usize,
+    last: usize,
 }
 
 #[derive(Debug)]
-struct Entry<E> {
-    at: (Micros, u64),
-    event: E,
-}
-
-impl<E> PartialEq for Entry<E> {
-    fn eq(&self, other: &Self) -> bool {
-        self.at == other.at
-    }
-}
-
-impl<E> Eq for Entry<E> {}
-
-impl<E> PartialOrd for Entry<E> {
-    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl<E> Ord for Entry<E> {
-    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        self.at.cmp(&other.at)
-    }
+struct Slot<E> {
+    at: Micros,
+    /// What follows in its list, unless it is the last.
+    next: usize,
+    event: Option<E>,
 }
 
 impl<E> Schedule<E> {
     pub(crate) const fn new() -> Self {
+        let lists = [List { first: 0, last: 0 }; 1 << DIGIT_BITS];
         Schedule {
             now: 0,
-            asked: 0,
-            heap: BinaryHeap::new(),
+            levels: [Level { busy: 0, lists }; LEVELS],
+            slots: Vec::new(),
+            free: Vec::new(),
         }
     }
 
@@ -54,15 +65,85 @@ impl<E> Schedule<E> {
     }
 
     pub(crate) fn after(&mut self, delay: Micros, event: E) {
-        self.asked += 1;
-        let at = (self.now.saturating_add(delay), self.asked);
-        self.heap.push(Reverse(Entry { at, event }));
+        let at = self.now.saturating_add(delay);
+        let slot = Slot {
+            at,
+            next: 0,
+            event: Some(event),
+        };
+        let index = match self.free.pop() {
+            Some(index) => {
+                self.slots[index] = slot;
+                index
+            }
+            None => {
+                self.slots.push(slot);
+                self.slots.len() - 1
+            }
+        };
+        self.put(at, index);
+    }
+
+    fn put(&mut self, at: Micros, index: usize) {
+        let differs = (at ^ self.now).checked_ilog2().unwrap_or_default() / DIGIT_BITS;
+        let value = ((at >> (differs * DIGIT_BITS)) % DIGITS) as usize;
+        let level = &mut self.levels[differs as usize];
+        let list = &mut level.lists[value];
+        if level.busy & (1 << value) == 0 {
+            level.busy |= 1 << value;
+            list.first = index;
+        } else {
+            self.slots[list.last].next = index;
+        }
+        list.last = index;
     }
 
     /// Moves time to the next event and takes it.
     pub(crate) fn next(&mut self) -> Option<E> {
-        let Reverse(entry) = self.heap.pop()?;
-        self.now = entry.at.0;
-        Some(entry.event)
+        loop {
+            let lowest = self.levels.iter().position(|level| level.busy != 0)?;
+            if lowest == 0 {
+                return self.take();
+            }
+            self.hand_down(lowest);
+        }
+    }
+
+    /// Takes the next event of the lowest digit.
+    fn take(&mut self) -> Option<E> {
+        let level = &mut self.levels[0];
+        let value = level.busy.trailing_zeros() as usize;
+        let list = &mut level.lists[value];
+        let index = list.first;
+        let slot = &mut self.slots[index];
+        if index == list.last {
+            level.busy &= !(1 << value);
+        } else {
+            list.first = slot.next;
+        }
+        self.now = slot.at;
+        self.free.push(index);
+        slot.event.take()
+    }
+
+    /// Time comes to the next list of this level.
+    fn hand_down(&mut self, level: usize) {
+        let value = self.levels[level].busy.trailing_zeros() as usize;
+        self.levels[level].busy &= !(1 << value);
+        let List { first, last } = self.levels[level].lists[value];
+        let shift = DIGIT_BITS * u32::try_from(level).expect("a handful of levels");
+        self.now = self.slots[first].at >> shift << shift;
+        let mut index = first;
+        loop {
+            let Slot { at, next, .. } = self.slots[index];
+            self.put(at, index);
+            if index == last {
+                return;
+            }
+            index = next;
+        }
     }
 }
+
+#[cfg(test)]
+mod tests;
