@@ -15,13 +15,35 @@ use crate::conflicts::{Class, Counts, Met, NO_POLICY, policy_of};
 use crate::feed::Next;
 use crate::shared::Shared;
 
+/// What a delete, or a TRUNCATE, is in conflict as.
+const MET_BY_DELETES: [Kind; 2] = [Kind::DeleteOriginDiffers, Kind::DeleteMissing];
+
 /// The conflicts of one batch.
 pub(super) struct Log {
     /// All of them.
     conflicts: Vec<Conflict>,
-    /// The first of them, as many as the rate allows; with their numbers, once they are in the log.
-    chosen: Vec<(LoggedConflict, Option<i64>)>,
+    /// The first of them, as many as the rate allows.
+    chosen: Vec<Chosen>,
     room: usize,
+}
+
+/// A conflict for the log.
+struct Chosen {
+    conflict: LoggedConflict,
+    /// Its number, once it is in the log.
+    id: Option<i64>,
+    /// Whether it stays as it was logged: its row went after that.
+    is_final: bool,
+}
+
+impl Chosen {
+    const fn new(conflict: LoggedConflict) -> Self {
+        Chosen {
+            conflict,
+            id: None,
+            is_final: false,
+        }
+    }
 }
 
 impl Log {
@@ -50,7 +72,7 @@ impl Log {
             remote_stamp: (conflict.txn, conflict.hlc),
         };
         let chosen = chosen.iter().enumerate().map(entry);
-        self.chosen.extend(chosen.map(|conflict| (conflict, None)));
+        self.chosen.extend(chosen.map(Chosen::new));
         self.conflicts.extend(found);
     }
 
@@ -66,7 +88,7 @@ impl Log {
                 local_stamp: (conflict.met.by, conflict.met.hlc),
                 remote_stamp: (conflict.txn, conflict.hlc),
             };
-            self.chosen.push((logged, None));
+            self.chosen.push(Chosen::new(logged));
         }
         self.conflicts.push(conflict);
     }
@@ -79,7 +101,7 @@ impl Log {
     /// Forgets all conflicts but the first `found`, also in the log.
     pub(super) async fn take_back(&mut self, transaction: &mut Transaction<'_>, found: usize) -> Result<(), Failure> {
         let later = self.chosen.drain(found.min(self.chosen.len())..);
-        let ids: Vec<i64> = later.filter_map(|(_, id)| id).collect();
+        let ids: Vec<i64> = later.filter_map(|chosen| chosen.id).collect();
         self.conflicts.truncate(found);
         if !ids.is_empty() {
             transaction.unlog_conflicts(&ids).await?;
@@ -90,6 +112,27 @@ impl Log {
     /// Whether a conflict over `row` was found.
     pub(super) fn has(&self, row: RowId) -> bool {
         self.conflicts.iter().any(|conflict| conflict.row == row)
+    }
+
+    /// The rows over which a conflict was found.
+    pub(super) fn rows(&self) -> impl Iterator<Item = RowId> + '_ {
+        self.conflicts.iter().map(|conflict| conflict.row)
+    }
+
+    /// Of `rows`, which are sorted, those over which a conflict is to be logged.
+    pub(super) fn chosen_of(&self, rows: &[RowId]) -> Vec<RowId> {
+        let chosen = self.chosen.iter().map(|chosen| chosen.conflict.row);
+        let mut chosen: Vec<RowId> = chosen.filter(|row| rows.binary_search(row).is_ok()).collect();
+        chosen.sort_unstable();
+        chosen.dedup();
+        chosen
+    }
+
+    /// What was logged of `rows`, which are sorted, stays so: they are about to go.
+    pub(super) fn keep_as_logged(&mut self, rows: &[RowId]) {
+        for chosen in &mut self.chosen {
+            chosen.is_final |= rows.binary_search(&chosen.conflict.row).is_ok();
+        }
     }
 
     /// How many changed nothing.
@@ -110,20 +153,20 @@ impl Log {
         batch: &Batch<'_>,
         rows: &[RowId],
     ) -> Result<(), Failure> {
-        let due = |(conflict, _): &&mut (LoggedConflict, Option<i64>)| rows.binary_search(&conflict.row).is_ok();
+        let due = |chosen: &&mut Chosen| !chosen.is_final && rows.binary_search(&chosen.conflict.row).is_ok();
         let mut due: Vec<_> = self.chosen.iter_mut().filter(due).collect();
         if due.is_empty() {
             return Ok(());
         }
-        let before: Vec<i64> = due.iter_mut().filter_map(|(_, id)| id.take()).collect();
+        let before: Vec<i64> = due.iter_mut().filter_map(|chosen| chosen.id.take()).collect();
         if !before.is_empty() {
             transaction.unlog_conflicts(&before).await?;
         }
-        let conflicts: Vec<LoggedConflict> = due.iter().map(|(conflict, _)| conflict.clone()).collect();
+        let conflicts: Vec<LoggedConflict> = due.iter().map(|chosen| chosen.conflict.clone()).collect();
         match transaction.log_conflicts(batch, &conflicts).await? {
             Logged::As(ids) => {
-                for ((_, place), id) in due.into_iter().zip(ids) {
-                    *place = Some(id);
+                for (chosen, id) in due.into_iter().zip(ids) {
+                    chosen.id = Some(id);
                 }
                 shared.conflicts.log_takes();
             }
@@ -140,13 +183,16 @@ impl Log {
     /// What the batch met, to be counted when it is committed.
     pub(super) fn met(self, shared: &Shared, batch: &Batch<'_>, executed: &KeylessMissing) -> Met {
         let mut met = Met::default();
-        let mut logged = self.chosen.iter().map(|(_, id)| id.is_some());
+        let mut logged = self.chosen.iter().map(|chosen| chosen.id.is_some());
+        let directory = shared.directory();
         for conflict in &self.conflicts {
             let class = Class {
-                table: batch
-                    .rows
-                    .get(&conflict.row)
-                    .map_or_else(unnamed, |(table, _)| name(table)),
+                table: match batch.rows.get(&conflict.row) {
+                    Some((table, _)) => name(table),
+                    None => directory
+                        .by_id(conflict.row.table)
+                        .map_or_else(unnamed, |table| name(table)),
+                },
                 kind: conflict.kind.name(),
                 policy: policy_of(conflict),
             };
@@ -220,6 +266,13 @@ fn images(batch: &Batch<'_>, txns: &[Next], conflicts: &[Conflict]) -> HashMap<u
         }
         for change in next.block.changes_of(next.at) {
             let relation = change.relation();
+            if let Change::Truncate { .. } = change {
+                // It leaves no image, and what follows it in the transaction may.
+                for (_, places) in open.iter_mut().filter(|((of, _), _)| *of == lsn) {
+                    places.pop_if(|at| MET_BY_DELETES.contains(&conflicts[*at].kind));
+                }
+                continue;
+            }
             let Some(table) = tables.get(&(relation.schema.as_str(), relation.name.as_str())) else {
                 continue;
             };
