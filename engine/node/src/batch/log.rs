@@ -1,22 +1,19 @@
 //! The conflicts of a batch on their way into `synapse.conflict_log`, in the transaction that resolves them.
 
-use std::collections::{HashMap, HashSet};
-use std::sync::Arc;
+mod images;
 
-use synapse_engine_apply::{Executed, IMAGE_BYTES_MAX, Logged, LoggedConflict, Transaction};
-use synapse_engine_change::{Change, Value};
-use synapse_engine_identity::{RowId, TableId, WriteOp};
-use synapse_engine_plan::{Batch, Conflict, Mapping, Row, Table, writes_of};
-use synapse_engine_replication::{Kind, Outcome, Rules};
-use synapse_wal_types::Lsn;
+use std::collections::HashMap;
+
+use synapse_engine_apply::{Executed, Logged, LoggedConflict, Transaction};
+use synapse_engine_identity::{RowId, TableId};
+use synapse_engine_plan::{Batch, Conflict, Row, Table};
+use synapse_engine_replication::Outcome;
 
 use super::failure::Failure;
 use crate::conflicts::{Class, Counts, Met, NO_POLICY, policy_of};
 use crate::feed::Next;
 use crate::shared::Shared;
-
-/// What a delete, or a TRUNCATE, is in conflict as.
-const MET_BY_DELETES: [Kind; 2] = [Kind::DeleteOriginDiffers, Kind::DeleteMissing];
+use images::{images, json};
 
 /// The conflicts of one batch.
 pub(super) struct Log {
@@ -185,14 +182,17 @@ impl Log {
         let mut met = Met::default();
         let mut logged = self.chosen.iter().map(|chosen| chosen.id.is_some());
         let directory = shared.directory();
+        // Of rows that went with a TRUNCATE the batch does not know the table.
+        let mut names: HashMap<TableId, String> = HashMap::new();
+        let mut name_of = |row: RowId| {
+            let known = || batch.rows.get(&row).map(|(table, _)| table);
+            let table = || known().or_else(|| directory.by_id(row.table));
+            let name = || table().map_or_else(unnamed, |table| name(table));
+            names.entry(row.table).or_insert_with(name).clone()
+        };
         for conflict in &self.conflicts {
             let class = Class {
-                table: match batch.rows.get(&conflict.row) {
-                    Some((table, _)) => name(table),
-                    None => directory
-                        .by_id(conflict.row.table)
-                        .map_or_else(unnamed, |table| name(table)),
-                },
+                table: name_of(conflict.row),
                 kind: conflict.kind.name(),
                 policy: policy_of(conflict),
             };
@@ -243,79 +243,4 @@ fn name(table: &Table) -> String {
 /// A table that was dropped meanwhile.
 fn unnamed() -> String {
     "?".to_owned()
-}
-
-/// What the incoming transactions made of the rows, as JSON, by the place of the conflict; nothing for a delete. A batch
-/// knows only what became of a row in the end, and several of its transactions may have written it.
-fn images(batch: &Batch<'_>, txns: &[Next], conflicts: &[Conflict]) -> HashMap<usize, String> {
-    let mut open: HashMap<(Lsn, RowId), Vec<usize>> = HashMap::new();
-    let mut tables: HashMap<(&str, &str), &Arc<Table>> = HashMap::new();
-    // The last stands first, and is taken last.
-    for (at, conflict) in conflicts.iter().enumerate().rev() {
-        open.entry((conflict.txn.lsn, conflict.row)).or_default().push(at);
-        if let Some((table, _)) = batch.rows.get(&conflict.row) {
-            tables.insert((&table.schema, &table.name), table);
-        }
-    }
-    let wanted: HashSet<Lsn> = conflicts.iter().map(|conflict| conflict.txn.lsn).collect();
-    let mut images = HashMap::new();
-    for next in txns {
-        let lsn = next.stamp().txn.lsn;
-        if !wanted.contains(&lsn) {
-            continue;
-        }
-        for change in next.block.changes_of(next.at) {
-            let relation = change.relation();
-            if let Change::Truncate { .. } = change {
-                // It leaves no image, and what follows it in the transaction may.
-                for (_, places) in open.iter_mut().filter(|((of, _), _)| *of == lsn) {
-                    places.pop_if(|at| MET_BY_DELETES.contains(&conflicts[*at].kind));
-                }
-                continue;
-            }
-            let Some(table) = tables.get(&(relation.schema.as_str(), relation.name.as_str())) else {
-                continue;
-            };
-            let Ok(mapping) = Mapping::new(relation, table) else {
-                continue;
-            };
-            for write in writes_of(&mapping, &change, &Rules::default()).into_iter().flatten() {
-                let Some(places) = open.get_mut(&(lsn, write.row)) else {
-                    continue;
-                };
-                let met = |at: &mut usize| Kind::of(&write.op, conflicts[*at].met.standing) == conflicts[*at].kind;
-                let Some(at) = places.pop_if(met) else { continue };
-                if let Some(image) = image(&mapping, &change, &write.op) {
-                    images.insert(at, image);
-                }
-            }
-        }
-    }
-    images
-}
-
-fn image(mapping: &Mapping, change: &Change<'_>, op: &WriteOp) -> Option<String> {
-    let row = match (op, change) {
-        (WriteOp::Delete, _) | (_, Change::Delete { .. } | Change::Truncate { .. }) => return None,
-        (WriteOp::Insert { .. } | WriteOp::Update { .. }, Change::Insert { new, .. } | Change::Update { new, .. }) => {
-            mapping.row(*new)
-        }
-    };
-    Some(json(mapping.table(), &row).to_string())
-}
-
-/// What the row carries: texts by column.
-fn json(table: &Table, row: &Row<'_>) -> serde_json::Value {
-    let bytes: usize = row.iter().map(|value| value.flat().1.len()).sum();
-    if bytes > IMAGE_BYTES_MAX {
-        return format!("left out: {bytes} bytes").into();
-    }
-    let carried = table
-        .columns
-        .iter()
-        .zip(row)
-        .filter(|(_, value)| **value != Value::Unchanged);
-    carried
-        .map(|(column, value)| (column.name.clone(), super::values::json(*value)))
-        .collect()
 }
