@@ -5,6 +5,7 @@
 #[expect(dead_code, unused_imports, reason = "other tests use the rest of it")]
 mod cluster;
 mod crashes;
+mod displaced;
 mod filled;
 mod load;
 mod refused;
@@ -23,7 +24,12 @@ const NAMES: [&str; 3] = ["t", "k", "i"];
 
 /// Adds a node of this machine's own server; its tables are missing.
 async fn add(cluster: &mut Cluster, name: &str) {
-    let bin = PgBin::All(Server::Own.bin());
+    add_of(cluster, name, Server::Own).await;
+}
+
+/// Adds a node of this server; its tables are missing.
+async fn add_of(cluster: &mut Cluster, name: &str, server: Server) {
+    let bin = PgBin::All(server.bin());
     if let Err(error) = cluster.sandbox_mut().add(name, &bin, &|_| {}).await {
         panic!("{name} is not added: {error}\n{}", cluster.report().await);
     }

@@ -7,6 +7,7 @@ mod limits;
 mod load;
 mod log;
 mod rows;
+mod second;
 
 use crate::cluster::{Cluster, Server};
 

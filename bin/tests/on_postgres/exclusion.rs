@@ -3,6 +3,7 @@
 mod constraints;
 mod freed;
 mod load;
+mod overlaps;
 mod seen;
 mod stand;
 

@@ -8,9 +8,44 @@ use tokio_postgres::tls::{MakeTlsConnect, TlsConnect};
 use tokio_postgres::{Client, Config, Socket};
 
 use crate::error::{Error, Result};
-use crate::name::relation;
+use crate::name::{literal, relation};
 use crate::render;
 use crate::session::{Options, connect};
+
+/// What is kept beside a table of its rows that are displaced. It is copied with the table: of another moment, a row that was
+/// displaced or came back in between would be nowhere, or twice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Aside {
+    /// The rows: `synapse.displaced`.
+    Displaced,
+    /// The rows in their way: `synapse.rivals`.
+    Rivals,
+}
+
+impl Aside {
+    /// All that is kept.
+    pub const ALL: [Aside; 2] = [Aside::Displaced, Aside::Rivals];
+
+    const fn name(self) -> &'static str {
+        match self {
+            Aside::Displaced => "synapse.displaced",
+            Aside::Rivals => "synapse.rivals",
+        }
+    }
+
+    const fn columns(self) -> &'static str {
+        match self {
+            Aside::Displaced => "table_schema, table_name, row_id, key, image, origin, hlc, rivals, displaced_at",
+            Aside::Rivals => "table_schema, table_name, row_id, rival_id, row_key, rival_key, origin, hlc",
+        }
+    }
+
+    /// That a row of it is of `table`, as SQL.
+    fn is_of(table: &Table) -> String {
+        let (schema, name) = (literal(&table.schema), literal(&table.name));
+        format!("table_schema = {schema} AND table_name = {name}")
+    }
+}
 
 /// A session that reads tables as an exported snapshot shows them.
 #[derive(Debug)]
@@ -47,6 +82,18 @@ impl CopySource {
         let stream = stream.map_err(Error::doing("copy a table out"))?;
         Ok(stream.map_err(Error::doing("copy a table out")))
     }
+
+    /// What is kept of the table's displaced rows, as [`Self::rows`] gives the others.
+    ///
+    /// # Errors
+    /// What the server says.
+    pub async fn aside(&self, table: &Table, aside: Aside) -> Result<impl Stream<Item = Result<Bytes>> + Send + use<>> {
+        let (columns, name, is_of) = (aside.columns(), aside.name(), Aside::is_of(table));
+        let sql = format!("COPY (SELECT {columns} FROM {name} WHERE {is_of}) TO STDOUT");
+        let doing = Error::doing("copy displaced rows out");
+        let stream = self.client.copy_out(&sql).await.map_err(doing)?;
+        Ok(stream.map_err(doing))
+    }
 }
 
 /// A session that fills tables from a copy. It has no origin and writes no marker: nothing reads the stream of a node
@@ -54,6 +101,14 @@ impl CopySource {
 #[derive(Debug)]
 pub struct CopyTarget {
     client: Client,
+}
+
+/// A table that is full, in a transaction that is open. Dropped, nothing of it stays, and the session is of no further use.
+#[derive(Debug)]
+#[must_use = "nothing stays that is not committed"]
+pub struct Filled<'t> {
+    client: &'t Client,
+    rows: u64,
 }
 
 impl CopyTarget {
@@ -72,15 +127,15 @@ impl CopyTarget {
         Ok(CopyTarget { client })
     }
 
-    /// Makes the table's own rows these, in COPY's text format with columns in the order given, in one transaction;
-    /// answers with their number. Rows that a copy left which was cut off go first. An error of the stream of rows is
-    /// handed back as it is, and nothing of them stays; the session is of no further use then.
+    /// Makes the table's own rows these, in COPY's text format with columns in the order given, in a transaction that is
+    /// open then. Rows that a copy left which was cut off go first. An error of the stream of rows is handed back as it is,
+    /// and nothing of them stays; the session is of no further use then.
     pub async fn replace<E: From<Error>>(
         &self,
         table: &Table,
         columns: &[ColumnId],
         rows: impl Stream<Item = std::result::Result<Bytes, E>> + Send,
-    ) -> std::result::Result<u64, E> {
+    ) -> std::result::Result<Filled<'_>, E> {
         let name = relation(table);
         let client = &self.client;
         // A copy that was cut off may still be on its way to its end: the lock waits for it.
@@ -91,17 +146,53 @@ impl CopyTarget {
             .batch_execute(&begin)
             .await
             .map_err(Error::doing("empty a table"))?;
-        let doing = Error::doing("copy a table in");
-        let sink = client.copy_in(&render::copy_in(table, columns)).await.map_err(doing)?;
-        let mut sink = std::pin::pin!(sink);
-        let mut rows = std::pin::pin!(rows);
-        // On an error the sink is dropped unfinished: the server fails the COPY, and with it the transaction.
-        while let Some(piece) = rows.try_next().await? {
-            sink.as_mut().feed(piece).await.map_err(doing)?;
-        }
-        let count = sink.as_mut().finish().await.map_err(doing)?;
-        let doing = Error::doing("commit a copied table");
-        client.batch_execute("COMMIT").await.map_err(doing)?;
-        Ok(count)
+        let rows = copy_in(client, &render::copy_in(table, columns), rows).await?;
+        Ok(Filled { client, rows })
     }
+}
+
+impl Filled<'_> {
+    /// Makes what is kept of the table's displaced rows these, as [`CopyTarget::replace`] does.
+    ///
+    /// # Errors
+    /// As [`CopyTarget::replace`].
+    pub async fn aside<E: From<Error>>(
+        &self,
+        table: &Table,
+        aside: Aside,
+        rows: impl Stream<Item = std::result::Result<Bytes, E>> + Send,
+    ) -> std::result::Result<(), E> {
+        let (columns, name, is_of) = (aside.columns(), aside.name(), Aside::is_of(table));
+        let doing = Error::doing("forget displaced rows of a copy that was cut off");
+        let before = format!("DELETE FROM {name} WHERE {is_of}");
+        self.client.batch_execute(&before).await.map_err(doing)?;
+        let sql = format!("COPY {name} ({columns}) FROM STDIN");
+        copy_in(self.client, &sql, rows).await.map(|_| ())
+    }
+
+    /// Commits; answers with the number of the table's rows.
+    ///
+    /// # Errors
+    /// What the server says.
+    pub async fn commit(self) -> Result<u64> {
+        let doing = Error::doing("commit a copied table");
+        self.client.batch_execute("COMMIT").await.map_err(doing)?;
+        Ok(self.rows)
+    }
+}
+
+async fn copy_in<E: From<Error>>(
+    client: &Client,
+    sql: &str,
+    rows: impl Stream<Item = std::result::Result<Bytes, E>> + Send,
+) -> std::result::Result<u64, E> {
+    let doing = Error::doing("copy a table in");
+    let sink = client.copy_in(sql).await.map_err(doing)?;
+    let mut sink = std::pin::pin!(sink);
+    let mut rows = std::pin::pin!(rows);
+    // On an error the sink is dropped unfinished: the server fails the COPY, and with it the transaction.
+    while let Some(piece) = rows.try_next().await? {
+        sink.as_mut().feed(piece).await.map_err(doing)?;
+    }
+    Ok(sink.as_mut().finish().await.map_err(doing)?)
 }

@@ -59,7 +59,7 @@ pub use barrier::BarrierSession;
 pub use classify::{Class, Refusal, Remedy};
 pub use conflicts::{IMAGE_BYTES_MAX, Logged, LoggedConflict};
 pub use constraints::{Constraint, Constraints};
-pub use copy::{CopySource, CopyTarget};
+pub use copy::{Aside, CopySource, CopyTarget, Filled};
 pub use displaced::{Apart, Displaced, NamedRow, Which, displaced_texts, read_apart};
 pub use error::{Error, MissingValues, Result};
 pub use exact::{Scope, Values, Wanted, Written};

@@ -34,7 +34,10 @@ impl<'a> Transaction<'_> {
             .batch_execute("SET LOCAL enable_hashjoin = on; SET LOCAL enable_seqscan = on")
             .await
             .map_err(doing())?;
-        for TruncateTable { table, survivors: rows } in tables {
+        for TruncateTable {
+            table, survivors: rows, ..
+        } in tables
+        {
             let keys = keys(batch, table, rows, survivors)?;
             let shape = self.session.statements.shape(&client, table).await?;
             let arrays = arrays(table, &table.key, &keys)?;

@@ -11,6 +11,7 @@ mod texts;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use synapse_engine_apply::Aside;
 use synapse_engine_replication::{InvalidPolicy, Policy};
 use synapse_engine_setup::Catalog;
 use synapse_engine_transport::Responder;
@@ -86,6 +87,12 @@ async fn perform(shared: &Arc<Shared>, request: Request, parts: &mpsc::Sender<An
         }
         Request::CopyOpen { joiner, members } => return copies::open(shared, joiner, members, parts).await,
         Request::CopyTable { copy, table } => return copies::table(shared, copy, &table, parts).await,
+        Request::CopyDisplaced { copy, schema, table } => {
+            return copies::aside(shared, copy, (&schema, &table), Aside::Displaced, parts).await;
+        }
+        Request::CopyRivals { copy, schema, table } => {
+            return copies::aside(shared, copy, (&schema, &table), Aside::Rivals, parts).await;
+        }
         Request::Tables => Answer::Tables(shapes(&catalog(shared).await?)),
         Request::Digest { part, buckets } => return verify::read::digests(shared, &part, buckets, parts).await,
         Request::Keys { part, buckets, wanted } => {

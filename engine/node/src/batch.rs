@@ -9,10 +9,12 @@ mod log;
 mod made;
 mod orphans;
 mod recheck;
+mod reported;
 mod stood;
+mod truncated;
 mod values;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use synapse_engine_apply::{Begin, Scope, Session, Transaction, Which};
@@ -25,6 +27,7 @@ use synapse_wal_types::{Lsn, PgTimestamp, Xid};
 pub(crate) use failure::Failure;
 pub(crate) use gone::Displacement;
 pub(crate) use orphans::Kept;
+pub(crate) use reported::Reported;
 
 use crate::conflicts::Met;
 use crate::feed::Next;
@@ -61,8 +64,10 @@ impl Work {
 
 /// What is carried out besides a batch's steps.
 struct Carry<'t> {
-    /// The transactions of the batch; of a re-check none, for it meets nothing anew.
+    /// The transactions of the batch, or of the one that is re-checked.
     txns: &'t [Next],
+    /// Rows of a re-check of which no conflict was reported.
+    unreported: HashSet<RowId>,
     scope: Scope,
     /// Conflicts that the same transaction of ours has logged before.
     logged: u64,
@@ -74,6 +79,7 @@ impl<'t> Carry<'t> {
     fn of(txns: &'t [Next]) -> Self {
         Carry {
             txns,
+            unreported: HashSet::new(),
             scope: Scope::Won,
             logged: 0,
             emptied: Vec::new(),
@@ -88,6 +94,8 @@ struct Done {
     /// Rows that another write has won.
     skipped: u64,
     met: Met,
+    /// Rows over which conflicts were found.
+    conflicts: Vec<RowId>,
     gone: Gone,
 }
 
@@ -96,6 +104,7 @@ impl Done {
         self.changes += more.changes;
         self.skipped += more.skipped;
         self.met.and(more.met);
+        self.conflicts.extend(more.conflicts);
         self.gone.and(more.gone);
     }
 }
@@ -152,7 +161,7 @@ impl Applier {
             let mut transaction = session.begin(begin).await?;
             self.keep(&mut transaction, span.0).await?;
             let done = self.carry_out(&mut transaction, &batch, span, Carry::of(txns)).await?;
-            self.commit(transaction, txns, span.0, done).await
+            self.commit(transaction, txns, (span.0, decided.at), done).await
         } else {
             let mut transaction = session.begin(begin).await?;
             transaction.lock_tables(&truncates).await?;
@@ -161,7 +170,7 @@ impl Applier {
             let batch = self.plan(txns, path)?;
             self.keep(&mut transaction, span.0).await?;
             let done = self.carry_out(&mut transaction, &batch, span, Carry::of(txns)).await?;
-            self.commit(transaction, txns, span.0, done).await
+            self.commit(transaction, txns, (span.0, decided.at), done).await
         }
     }
 
@@ -199,7 +208,8 @@ impl Applier {
             part = feed.next_part().await?.ok_or(Failure::PartsEnded)?;
             feed.pass();
         }
-        self.commit(transaction, std::slice::from_ref(first), span.0, all).await
+        self.commit(transaction, std::slice::from_ref(first), (span.0, decided.at), all)
+            .await
     }
 
     /// Decides every write, and merges.
@@ -221,6 +231,7 @@ impl Applier {
         span: (Origin, Lsn, Lsn),
         Carry {
             txns,
+            unreported,
             scope,
             logged,
             mut emptied,
@@ -252,6 +263,9 @@ impl Applier {
         self.displaced.clear();
         self.came.clear();
         let mut gone = self.may_go(transaction, batch).await?;
+        let room = self.shared.conflicts.room(self.shared.clock.monotonic());
+        let mut log = Log::of(batch, txns, room.saturating_sub(logged));
+        self.log_truncated(transaction, batch, &mut log).await?;
         let executed = transaction.execute(batch, &survivors).await?;
         self.send_old_rows(transaction, batch).await?;
         self.shared
@@ -259,17 +273,13 @@ impl Applier {
             .rows_guarded
             .add(executed.rows_guarded + executed.rows_inserted);
         let keyless = KeylessMissing::of(&executed);
-        let room = match batch.conflicts.is_empty() && executed.dropouts.is_empty() {
-            true => 0,
-            false => self.shared.conflicts.room(self.shared.clock.monotonic()),
-        };
-        let mut log = Log::of(batch, txns, room.saturating_sub(logged));
         let dropped = executed.dropouts.iter().copied().collect();
         let round = Round {
             batch,
             span,
             scope,
             dropped: &dropped,
+            unreported: &unreported,
             txns,
         };
         let mut contested = batch.contested.clone();
@@ -287,6 +297,7 @@ impl Applier {
         Ok(Done {
             changes: batch.changes as u64,
             skipped: log.lost(),
+            conflicts: log.rows().collect(),
             met: log.met(&self.shared, batch, &keyless),
             gone,
         })

@@ -101,6 +101,10 @@ pub(crate) enum Request {
         table: String,
         rule: String,
     },
+    /// The displaced rows of a table, as the snapshot of a copy shows them.
+    CopyDisplaced { copy: u64, schema: String, table: String },
+    /// The rows in their way.
+    CopyRivals { copy: u64, schema: String, table: String },
 }
 
 /// What is compared of a table: by name, in the same order on every node.

@@ -12,11 +12,11 @@ use synapse_engine_change::{Change, Part};
 use synapse_engine_identity::{Origin, RowId};
 use synapse_engine_plan::Path;
 use synapse_engine_replication::Delivery;
-use synapse_wal_types::Oid;
+use synapse_wal_types::{Lsn, Oid};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::batch::{Displacement, Failure, Kept, Work};
+use crate::batch::{Displacement, Failure, Kept, Reported, Work};
 use crate::clock;
 use crate::error::Error;
 use crate::feed::{Feed, Next};
@@ -44,6 +44,8 @@ pub(crate) struct Applier {
     pub(crate) came: Vec<RowId>,
     /// Rows that it displaces.
     pub(crate) displaced: Vec<Displacement>,
+    /// Over which rows conflicts were found.
+    pub(crate) reported: Reported,
     /// What the next attempt keeps as it is, because rows of this node refer to it.
     pub(crate) kept: BTreeMap<Origin, Vec<Kept>>,
     pub(crate) catalog: tokio_postgres::Client,
@@ -75,6 +77,7 @@ impl Applier {
             deleted: Vec::new(),
             came: Vec::new(),
             displaced: Vec::new(),
+            reported: Reported::since(Lsn::ZERO),
             kept: BTreeMap::new(),
             catalog,
             lines,
@@ -94,6 +97,8 @@ impl Applier {
         for (origin, ahead, applied) in lock(&self.kernel).settle_frontier() {
             tracing::warn!(%origin, %ahead, %applied, "the server counted a transaction that it never committed; it is applied now");
         }
+        // What an earlier run decided was decided before it had read more than that.
+        self.reported = Reported::since(lock(&self.kernel).stamper().state().captured);
         let behind_copies = self.shared.joining.copied().is_some();
         self.shared.phase.send_replace(if behind_copies {
             Phase::Copying

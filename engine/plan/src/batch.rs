@@ -45,6 +45,8 @@ pub struct TruncateTable {
     pub table: Arc<Table>,
     /// Rows that stay, because their writer did not see the TRUNCATE, or came after it.
     pub survivors: Vec<RowId>,
+    /// Rows that it is in conflict over, in order.
+    pub met: Vec<RowId>,
 }
 
 /// One statement, or one for every few thousand rows. Steps run in order.

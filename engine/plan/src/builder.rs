@@ -169,6 +169,7 @@ impl<'a> Builder<'a> {
             Change::Truncate { restart_identity, .. } => {
                 Undecided::check_truncate(kernel.registers_mut(), mapping.table(), stamp)?;
                 let survivors = kernel.decide_truncate(stamp, mapping.table().id);
+                let met = self.truncate_met(kernel, stamp, mapping.table());
                 if kernel.policies().may_revive(mapping.table().id) {
                     // What a TRUNCATE overrules may have stood in the way of a write that wins then.
                     self.contested.extend(&survivors);
@@ -177,6 +178,7 @@ impl<'a> Builder<'a> {
                     TruncateTable {
                         table: Arc::clone(mapping.table()),
                         survivors,
+                        met,
                     },
                     restart_identity,
                 );
@@ -189,6 +191,20 @@ impl<'a> Builder<'a> {
             }
         }
         Ok(())
+    }
+
+    /// Notes what a TRUNCATE is in conflict over; answers which rows.
+    fn truncate_met<O: Overflow>(&mut self, kernel: &mut Kernel<O>, stamp: &Stamp, table: &Table) -> Vec<RowId> {
+        let met = kernel.registers_mut().met_by_truncate(stamp, table.id);
+        let rows = met.iter().map(|(row, _)| *row).collect();
+        self.batch.conflicts.extend(met.into_iter().map(|(row, met)| Conflict {
+            row,
+            txn: stamp.txn,
+            hlc: stamp.hlc,
+            kind: Kind::of(&WriteOp::Delete, met.standing),
+            met,
+        }));
+        rows
     }
 
     /// A change that the copy of its table holds. Its row stands as it was copied, unless a write that the copy does not

@@ -42,6 +42,11 @@ async fn under_load_on_the_same_rows_every_path_is_taken_and_all_nodes_are_equal
     }
     assert!(counts.iter().all(|(_, count)| *count > 0.0), "{counts:?}");
     assert!(cluster.metric("n1", "synapse_conflicts_total", "").await > 0.0);
+    // Each transaction writes one row, and what it met is told once, also where its row was looked at again.
+    let twice = "SELECT count(*) FROM (SELECT FROM synapse.conflict_log GROUP BY key, remote_stamp ->> 'transaction' HAVING count(*) > 1) AS twice";
+    for node in cluster.names() {
+        assert_eq!(cluster.number(&node, twice).await, 0, "{node}");
+    }
 }
 
 async fn load(cluster: &Cluster, node: String, script: &Path) -> std::process::Output {

@@ -15,7 +15,7 @@ pub(super) async fn joined(cluster: &Cluster) {
 }
 
 /// What a node's log has of a row: kind, verdict, both images, and whose they are.
-async fn entries(cluster: &Cluster, node: &str, id: u32) -> String {
+pub(super) async fn entries(cluster: &Cluster, node: &str, id: u32) -> String {
     let sql = format!(
         "SELECT string_agg(concat_ws(' ', kind, verdict, coalesce(local ->> 'a', '-'), local_stamp ->> 'node', \
          coalesce(remote ->> 'a', '-'), remote_stamp ->> 'node'), ', ' ORDER BY id) \

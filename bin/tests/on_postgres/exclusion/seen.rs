@@ -25,8 +25,17 @@ async fn a_row_that_is_displaced_is_in_the_log_with_what_came_and_counted() {
         );
         assert_eq!(cluster.status(node).await["displaced"], 1);
     }
-    cluster.sql("n3", "DELETE FROM t WHERE id = 2").await;
-    assert_eq!(left(&cluster).await, "1:same:one | none");
+    // So is one of a table of which rows are displaced already.
+    cluster.hold_all().await;
+    cluster.sql("n1", "INSERT INTO t VALUES (3, 'too', 'three')").await;
+    cluster.sql("n2", "INSERT INTO t VALUES (4, 'too', 'four')").await;
+    assert_eq!(left(&cluster).await, "2:same:two 4:too:four | 1 by 2 3 by 4");
+    assert_eq!(
+        seen("n1").await.as_deref(),
+        Some("insert_exists 1 remote one two n1 n2,insert_exists 3 remote three four n1 n2")
+    );
+    cluster.sql("n3", "DELETE FROM t WHERE id IN (2, 4)").await;
+    assert_eq!(left(&cluster).await, "1:same:one 3:too:three | none");
     assert_eq!(cluster.status("n1").await["displaced"], 0);
 }
 

@@ -2,6 +2,7 @@
 
 use synapse_engine_identity::ColumnId;
 use synapse_engine_plan::Table;
+use synapse_engine_replication::Kind;
 
 use crate::conflicts::IMAGE_BYTES_MAX;
 use crate::name::{literal, quoted, relation};
@@ -11,7 +12,10 @@ pub(super) const COLUMNS: usize = 5 + 2 * STAMP_COLUMNS;
 /// Node, position, time, transaction.
 const STAMP_COLUMNS: usize = 4;
 
-/// Inserts what was sent, and beside it the row of that key as it stands, if it does. Answers with the new numbers in the
+/// Kinds in which the write met a delete: how the row stands when that is found late is not how it stood.
+const MET_A_DELETE: [Kind; 3] = [Kind::InsertDeleted, Kind::UpdateDeleted, Kind::DeleteMissing];
+
+/// Inserts what was sent, and beside it the row of that key as it stands, if it does and did. Answers with the new numbers in the
 /// order sent. Values are shown by their types' output functions, as the stream has them: a cast to text is
 /// something else for a boolean and for a padded string.
 pub(super) fn log(table: &Table, key: &[ColumnId], rows: &str, key_equals: &str) -> String {
@@ -34,11 +38,12 @@ pub(super) fn log(table: &Table, key: &[ColumnId], rows: &str, key_equals: &str)
     let [table_name, kind, policy, verdict, remote] = &columns[..] else {
         unreachable!("five columns were named")
     };
+    let met_a_delete = MET_A_DELETE.map(|kind| literal(kind.name())).join(", ");
     // OFFSET keeps the image from being computed once for each use.
     format!(
         "INSERT INTO synapse.conflict_log (table_name, key, kind, policy, verdict, remote, local_stamp, remote_stamp, local) \
          SELECT {table_name}, jsonb_object({key_names}, {key_values}), {kind}, {policy}, {verdict}, {remote}::jsonb, {}, {}, \
-         CASE WHEN t.ctid IS NULL THEN NULL \
+         CASE WHEN t.ctid IS NULL OR {kind} IN ({met_a_delete}) THEN NULL \
          WHEN pg_column_size(i.v) > {IMAGE_BYTES_MAX} THEN to_jsonb(format('left out: %s bytes', pg_column_size(i.v))) \
          ELSE jsonb_object({image_names}, i.v) END \
          FROM {rows} LEFT JOIN ONLY {} AS t ON {key_equals} CROSS JOIN LATERAL (SELECT {image} AS v OFFSET 0) AS i \

@@ -41,7 +41,8 @@ async fn a_table_is_copied_as_its_snapshot_shows_it() {
         .await
         .unwrap();
     let rows = copy.rows(&t, &columns).await.unwrap();
-    assert_eq!(into.replace(&t, &columns, rows).await.unwrap(), 20_002);
+    let filled = into.replace(&t, &columns, rows).await.unwrap();
+    assert_eq!(filled.commit().await.unwrap(), 20_002);
     let sum = "SELECT (count(*), count(a), sum(g), max(a), sum(id))::text FROM \"Ü t\"";
     assert_eq!(
         answer(&target, sum).await,

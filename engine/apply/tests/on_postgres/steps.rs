@@ -172,10 +172,12 @@ async fn truncate_leaves_its_survivors() {
             TruncateTable {
                 table: Arc::clone(&a),
                 survivors: rows,
+                met: vec![],
             },
             TruncateTable {
                 table: Arc::clone(&b),
                 survivors: vec![],
+                met: vec![],
             },
         ],
         restart_identity: true,

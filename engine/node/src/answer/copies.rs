@@ -3,10 +3,10 @@
 use std::sync::{Arc, Mutex};
 
 use bytes::{Bytes, BytesMut};
-use futures_util::TryStreamExt;
-use synapse_engine_apply::{CopySource, SynchronousCommit};
+use futures_util::{Stream, TryStreamExt};
+use synapse_engine_apply::{Aside, CopySource, SynchronousCommit};
 use synapse_engine_identity::Origin;
-use synapse_engine_setup::Generated;
+use synapse_engine_setup::{DISPLACED, Generated, RIVALS, SCHEMA};
 use synapse_wal_client::{Connection, Kind, LogicalSlot, Session, SlotLife, SlotSnapshot};
 use synapse_wal_types::{Lsn, SlotName};
 use tokio::sync::mpsc;
@@ -140,7 +140,7 @@ async fn snapshot(shared: &Shared, id: u64) -> Result<(Lsn, Vec<CopySource>), Er
     Ok((created.consistent_point, sources))
 }
 
-/// The replicated tables with the columns that hold values of their own.
+/// The replicated tables with the columns that hold values of their own. What is displaced of each is copied with it.
 pub(crate) fn to_copy(shared: &Shared) -> Vec<TableShape> {
     let directory = shared.directory();
     let shape = |table: &synapse_engine_setup::Table| TableShape {
@@ -154,7 +154,11 @@ pub(crate) fn to_copy(shared: &Shared) -> Vec<TableShape> {
             .collect(),
         key: table.key().map_or_else(Vec::new, |key| key.columns.clone()),
     };
-    directory.catalog.tables.iter().map(shape).collect()
+    let of_others = |table: &&synapse_engine_setup::Table| {
+        table.schema == SCHEMA && [DISPLACED, RIVALS].contains(&table.name.as_str())
+    };
+    let tables = directory.catalog.tables.iter().filter(|table| !of_others(table));
+    tables.map(shape).collect()
 }
 
 /// Gives the rows of a table, as the snapshot of `copy` shows them.
@@ -164,36 +168,67 @@ pub(super) async fn table(
     shape: &TableShape,
     parts: &mpsc::Sender<Answer>,
 ) -> Result<(), Error> {
-    let over = || Error::TryAgain("the copy is over".to_owned());
-    let open = shared
-        .copies
-        .lock()
-        .expect(UNPOISONED)
-        .get(&copy)
-        .cloned()
-        .ok_or_else(over)?;
-    let source = open.sources.lock().expect(UNPOISONED).pop().ok_or_else(over)?;
+    let (open, source) = source(shared, copy)?;
     let name = format!("{}.{}", shape.schema, shape.table);
     let directory = shared.directory();
     let gone = || Error::TryAgain(format!("table {name} is gone, or has other columns now"));
     let table = directory.get(&shape.schema, &shape.table).ok_or_else(gone)?;
     let columns = shape.columns.iter().map(|column| table.column(column).ok_or_else(gone));
     let columns = columns.collect::<Result<Vec<_>, _>>()?;
-    let rows = source.rows(table, &columns).await?;
+    if pass_on(source.rows(table, &columns).await?, parts).await? {
+        open.give_back(source);
+    }
+    Ok(())
+}
+
+/// Gives what is kept of a table's displaced rows, as the snapshot of `copy` shows it.
+pub(super) async fn aside(
+    shared: &Shared,
+    copy: u64,
+    (schema, name): (&str, &str),
+    aside: Aside,
+    parts: &mpsc::Sender<Answer>,
+) -> Result<(), Error> {
+    let (open, source) = source(shared, copy)?;
+    let directory = shared.directory();
+    let gone = || Error::TryAgain(format!("table {schema}.{name} is gone"));
+    let table = directory.get(schema, name).ok_or_else(gone)?;
+    if pass_on(source.aside(table, aside).await?, parts).await? {
+        open.give_back(source);
+    }
+    Ok(())
+}
+
+/// A session of a copy that is free.
+fn source(shared: &Shared, copy: u64) -> Result<(Arc<OpenCopy>, CopySource), Error> {
+    let over = || Error::TryAgain("the copy is over".to_owned());
+    let open = shared.copies.lock().expect(UNPOISONED).get(&copy).cloned();
+    let open = open.ok_or_else(over)?;
+    let source = open.sources.lock().expect(UNPOISONED).pop().ok_or_else(over)?;
+    Ok((open, source))
+}
+
+impl OpenCopy {
+    /// A session that was cut off within a table is of no further use, and is not given back.
+    fn give_back(&self, source: CopySource) {
+        self.sources.lock().expect(UNPOISONED).push(source);
+    }
+}
+
+/// Sends rows in pieces; answers whether all were wanted.
+async fn pass_on(
+    rows: impl Stream<Item = Result<Bytes, synapse_engine_apply::Error>>,
+    parts: &mpsc::Sender<Answer>,
+) -> Result<bool, Error> {
     let mut rows = std::pin::pin!(rows);
     let mut piece = BytesMut::new();
     while let Some(row) = rows.try_next().await? {
         piece.extend_from_slice(&row);
         if piece.len() >= PIECE_BYTES && !sent(parts, piece.split().freeze()).await {
-            return Ok(());
+            return Ok(false);
         }
     }
-    if !piece.is_empty() && !sent(parts, piece.freeze()).await {
-        return Ok(());
-    }
-    // A session that was cut off within a table is of no further use, and is not given back.
-    open.sources.lock().expect(UNPOISONED).push(source);
-    Ok(())
+    Ok(piece.is_empty() || sent(parts, piece.freeze()).await)
 }
 
 async fn sent(parts: &mpsc::Sender<Answer>, rows: Bytes) -> bool {

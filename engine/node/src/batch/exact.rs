@@ -30,7 +30,9 @@ pub(super) struct Round<'b, 'a> {
     pub(super) scope: Scope,
     /// Rows that dropped out of the batch's statements.
     pub(super) dropped: &'b HashSet<RowId>,
-    /// What the batch is made of; nothing for a re-check.
+    /// Rows of a re-check of which no conflict was reported.
+    pub(super) unreported: &'b HashSet<RowId>,
+    /// What the batch is made of, or the one that is re-checked.
     pub(super) txns: &'b [Next],
 }
 
@@ -99,7 +101,8 @@ impl Applier {
 
     /// Conflicts with local writes that capture had not read at the verdicts: now it has.
     fn find_late(&self, round: &Round<'_, '_>, rows: &[RowId], log: &mut Log) {
-        let open = rows.iter().filter(|row| round.dropped.contains(row) && !log.has(**row));
+        let unseen = |row: &RowId| round.dropped.contains(row) || round.unreported.contains(row);
+        let open = rows.iter().filter(|row| unseen(row) && !log.has(**row));
         let open: HashSet<RowId> = open.copied().collect();
         if open.is_empty() {
             return;

@@ -1,27 +1,46 @@
 //! The conflicts of a batch on their way into `synapse.conflict_log`, in the transaction that resolves them.
 
-use std::collections::{HashMap, HashSet};
-use std::sync::Arc;
+mod images;
 
-use synapse_engine_apply::{Executed, IMAGE_BYTES_MAX, Logged, LoggedConflict, Transaction};
-use synapse_engine_change::{Change, Value};
-use synapse_engine_identity::{RowId, TableId, WriteOp};
-use synapse_engine_plan::{Batch, Conflict, Mapping, Row, Table, writes_of};
-use synapse_engine_replication::{Kind, Outcome, Rules};
-use synapse_wal_types::Lsn;
+use std::collections::HashMap;
+
+use synapse_engine_apply::{Executed, Logged, LoggedConflict, Transaction};
+use synapse_engine_identity::{RowId, TableId};
+use synapse_engine_plan::{Batch, Conflict, Row, Table};
+use synapse_engine_replication::Outcome;
 
 use super::failure::Failure;
 use crate::conflicts::{Class, Counts, Met, NO_POLICY, policy_of};
 use crate::feed::Next;
 use crate::shared::Shared;
+use images::{images, json};
 
 /// The conflicts of one batch.
 pub(super) struct Log {
     /// All of them.
     conflicts: Vec<Conflict>,
-    /// The first of them, as many as the rate allows; with their numbers, once they are in the log.
-    chosen: Vec<(LoggedConflict, Option<i64>)>,
+    /// The first of them, as many as the rate allows.
+    chosen: Vec<Chosen>,
     room: usize,
+}
+
+/// A conflict for the log.
+struct Chosen {
+    conflict: LoggedConflict,
+    /// Its number, once it is in the log.
+    id: Option<i64>,
+    /// Whether it stays as it was logged: its row went after that.
+    is_final: bool,
+}
+
+impl Chosen {
+    const fn new(conflict: LoggedConflict) -> Self {
+        Chosen {
+            conflict,
+            id: None,
+            is_final: false,
+        }
+    }
 }
 
 impl Log {
@@ -50,7 +69,7 @@ impl Log {
             remote_stamp: (conflict.txn, conflict.hlc),
         };
         let chosen = chosen.iter().enumerate().map(entry);
-        self.chosen.extend(chosen.map(|conflict| (conflict, None)));
+        self.chosen.extend(chosen.map(Chosen::new));
         self.conflicts.extend(found);
     }
 
@@ -66,7 +85,7 @@ impl Log {
                 local_stamp: (conflict.met.by, conflict.met.hlc),
                 remote_stamp: (conflict.txn, conflict.hlc),
             };
-            self.chosen.push((logged, None));
+            self.chosen.push(Chosen::new(logged));
         }
         self.conflicts.push(conflict);
     }
@@ -79,7 +98,7 @@ impl Log {
     /// Forgets all conflicts but the first `found`, also in the log.
     pub(super) async fn take_back(&mut self, transaction: &mut Transaction<'_>, found: usize) -> Result<(), Failure> {
         let later = self.chosen.drain(found.min(self.chosen.len())..);
-        let ids: Vec<i64> = later.filter_map(|(_, id)| id).collect();
+        let ids: Vec<i64> = later.filter_map(|chosen| chosen.id).collect();
         self.conflicts.truncate(found);
         if !ids.is_empty() {
             transaction.unlog_conflicts(&ids).await?;
@@ -90,6 +109,27 @@ impl Log {
     /// Whether a conflict over `row` was found.
     pub(super) fn has(&self, row: RowId) -> bool {
         self.conflicts.iter().any(|conflict| conflict.row == row)
+    }
+
+    /// The rows over which a conflict was found.
+    pub(super) fn rows(&self) -> impl Iterator<Item = RowId> + '_ {
+        self.conflicts.iter().map(|conflict| conflict.row)
+    }
+
+    /// Of `rows`, which are sorted, those over which a conflict is to be logged.
+    pub(super) fn chosen_of(&self, rows: &[RowId]) -> Vec<RowId> {
+        let chosen = self.chosen.iter().map(|chosen| chosen.conflict.row);
+        let mut chosen: Vec<RowId> = chosen.filter(|row| rows.binary_search(row).is_ok()).collect();
+        chosen.sort_unstable();
+        chosen.dedup();
+        chosen
+    }
+
+    /// What was logged of `rows`, which are sorted, stays so: they are about to go.
+    pub(super) fn keep_as_logged(&mut self, rows: &[RowId]) {
+        for chosen in &mut self.chosen {
+            chosen.is_final |= rows.binary_search(&chosen.conflict.row).is_ok();
+        }
     }
 
     /// How many changed nothing.
@@ -110,20 +150,20 @@ impl Log {
         batch: &Batch<'_>,
         rows: &[RowId],
     ) -> Result<(), Failure> {
-        let due = |(conflict, _): &&mut (LoggedConflict, Option<i64>)| rows.binary_search(&conflict.row).is_ok();
+        let due = |chosen: &&mut Chosen| !chosen.is_final && rows.binary_search(&chosen.conflict.row).is_ok();
         let mut due: Vec<_> = self.chosen.iter_mut().filter(due).collect();
         if due.is_empty() {
             return Ok(());
         }
-        let before: Vec<i64> = due.iter_mut().filter_map(|(_, id)| id.take()).collect();
+        let before: Vec<i64> = due.iter_mut().filter_map(|chosen| chosen.id.take()).collect();
         if !before.is_empty() {
             transaction.unlog_conflicts(&before).await?;
         }
-        let conflicts: Vec<LoggedConflict> = due.iter().map(|(conflict, _)| conflict.clone()).collect();
+        let conflicts: Vec<LoggedConflict> = due.iter().map(|chosen| chosen.conflict.clone()).collect();
         match transaction.log_conflicts(batch, &conflicts).await? {
             Logged::As(ids) => {
-                for ((_, place), id) in due.into_iter().zip(ids) {
-                    *place = Some(id);
+                for (chosen, id) in due.into_iter().zip(ids) {
+                    chosen.id = Some(id);
                 }
                 shared.conflicts.log_takes();
             }
@@ -140,13 +180,19 @@ impl Log {
     /// What the batch met, to be counted when it is committed.
     pub(super) fn met(self, shared: &Shared, batch: &Batch<'_>, executed: &KeylessMissing) -> Met {
         let mut met = Met::default();
-        let mut logged = self.chosen.iter().map(|(_, id)| id.is_some());
+        let mut logged = self.chosen.iter().map(|chosen| chosen.id.is_some());
+        let directory = shared.directory();
+        // Of rows that went with a TRUNCATE the batch does not know the table.
+        let mut names: HashMap<TableId, String> = HashMap::new();
+        let mut name_of = |row: RowId| {
+            let known = || batch.rows.get(&row).map(|(table, _)| table);
+            let table = || known().or_else(|| directory.by_id(row.table));
+            let name = || table().map_or_else(unnamed, |table| name(table));
+            names.entry(row.table).or_insert_with(name).clone()
+        };
         for conflict in &self.conflicts {
             let class = Class {
-                table: batch
-                    .rows
-                    .get(&conflict.row)
-                    .map_or_else(unnamed, |(table, _)| name(table)),
+                table: name_of(conflict.row),
                 kind: conflict.kind.name(),
                 policy: policy_of(conflict),
             };
@@ -197,72 +243,4 @@ fn name(table: &Table) -> String {
 /// A table that was dropped meanwhile.
 fn unnamed() -> String {
     "?".to_owned()
-}
-
-/// What the incoming transactions made of the rows, as JSON, by the place of the conflict; nothing for a delete. A batch
-/// knows only what became of a row in the end, and several of its transactions may have written it.
-fn images(batch: &Batch<'_>, txns: &[Next], conflicts: &[Conflict]) -> HashMap<usize, String> {
-    let mut open: HashMap<(Lsn, RowId), Vec<usize>> = HashMap::new();
-    let mut tables: HashMap<(&str, &str), &Arc<Table>> = HashMap::new();
-    // The last stands first, and is taken last.
-    for (at, conflict) in conflicts.iter().enumerate().rev() {
-        open.entry((conflict.txn.lsn, conflict.row)).or_default().push(at);
-        if let Some((table, _)) = batch.rows.get(&conflict.row) {
-            tables.insert((&table.schema, &table.name), table);
-        }
-    }
-    let wanted: HashSet<Lsn> = conflicts.iter().map(|conflict| conflict.txn.lsn).collect();
-    let mut images = HashMap::new();
-    for next in txns {
-        let lsn = next.stamp().txn.lsn;
-        if !wanted.contains(&lsn) {
-            continue;
-        }
-        for change in next.block.changes_of(next.at) {
-            let relation = change.relation();
-            let Some(table) = tables.get(&(relation.schema.as_str(), relation.name.as_str())) else {
-                continue;
-            };
-            let Ok(mapping) = Mapping::new(relation, table) else {
-                continue;
-            };
-            for write in writes_of(&mapping, &change, &Rules::default()).into_iter().flatten() {
-                let Some(places) = open.get_mut(&(lsn, write.row)) else {
-                    continue;
-                };
-                let met = |at: &mut usize| Kind::of(&write.op, conflicts[*at].met.standing) == conflicts[*at].kind;
-                let Some(at) = places.pop_if(met) else { continue };
-                if let Some(image) = image(&mapping, &change, &write.op) {
-                    images.insert(at, image);
-                }
-            }
-        }
-    }
-    images
-}
-
-fn image(mapping: &Mapping, change: &Change<'_>, op: &WriteOp) -> Option<String> {
-    let row = match (op, change) {
-        (WriteOp::Delete, _) | (_, Change::Delete { .. } | Change::Truncate { .. }) => return None,
-        (WriteOp::Insert { .. } | WriteOp::Update { .. }, Change::Insert { new, .. } | Change::Update { new, .. }) => {
-            mapping.row(*new)
-        }
-    };
-    Some(json(mapping.table(), &row).to_string())
-}
-
-/// What the row carries: texts by column.
-fn json(table: &Table, row: &Row<'_>) -> serde_json::Value {
-    let bytes: usize = row.iter().map(|value| value.flat().1.len()).sum();
-    if bytes > IMAGE_BYTES_MAX {
-        return format!("left out: {bytes} bytes").into();
-    }
-    let carried = table
-        .columns
-        .iter()
-        .zip(row)
-        .filter(|(_, value)| **value != Value::Unchanged);
-    carried
-        .map(|(column, value)| (column.name.clone(), super::values::json(*value)))
-        .collect()
 }

@@ -7,6 +7,7 @@ use synapse_engine_apply::{Orphaned, REFERRING_MAX, Reference, Transaction};
 use synapse_engine_change::{Change, Old, Value};
 use synapse_engine_identity::{ColumnId, KeyHash, Origin, RowId, Stamp};
 use synapse_engine_plan::Table;
+use synapse_wal_types::Lsn;
 
 use super::Done;
 use super::failure::Failure;
@@ -57,7 +58,7 @@ impl Applier {
         &mut self,
         mut transaction: Transaction<'_>,
         txns: &[Next],
-        origin: Origin,
+        (origin, decided_at): (Origin, Lsn),
         mut done: Done,
     ) -> Result<(), Failure> {
         let gone = std::mem::take(&mut done.gone);
@@ -70,6 +71,11 @@ impl Applier {
         };
         transaction.commit().await?;
         self.tell_orphans(looked);
+        if let Some(last) = txns.last() {
+            let conflicts = std::mem::take(&mut done.conflicts);
+            self.reported
+                .note((origin, last.stamp().txn.lsn), decided_at, conflicts);
+        }
         self.count(done);
         Ok(())
     }

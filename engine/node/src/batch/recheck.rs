@@ -1,6 +1,6 @@
 //! Re-checks: rows that a local transaction wrote unseen are resolved once more.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use synapse_engine_apply::{Begin, Scope, Session};
@@ -11,7 +11,9 @@ use synapse_engine_replication::{Decided, Marker, MarkerKind, Recheck};
 use synapse_wal_types::{PgTimestamp, Xid};
 
 use super::failure::Failure;
+use super::truncated::tuples;
 use super::{Carry, values};
+use crate::feed::Next;
 use crate::lane::Applier;
 use crate::shared::lock;
 
@@ -20,6 +22,8 @@ struct Suspects<'a> {
     rows: HashMap<RowId, (Arc<Table>, Row<'a>)>,
     /// Tables that this node emptied itself.
     emptied: Vec<Arc<Table>>,
+    /// The transactions of a peer that wrote them.
+    txns: Vec<Next>,
     /// The last transaction, if any was found.
     last: Option<(Stamp, PgTimestamp)>,
 }
@@ -37,6 +41,7 @@ impl Applier {
         let Suspects {
             rows,
             emptied,
+            txns,
             last: stamp,
         } = self.suspects(&recheck, &blocks);
         let Some((stamp, commit_ts)) = stamp.filter(|_| !rows.is_empty() || !emptied.is_empty()) else {
@@ -74,13 +79,19 @@ impl Applier {
             epoch: epoch.max(stamp.epoch),
             xmin: Xid(0),
         };
+        let carry = Carry {
+            scope: Scope::EveryAuthor,
+            unreported: self.unreported(&recheck, &batch),
+            emptied,
+            ..Carry::of(&txns)
+        };
         let begin = Begin {
             marker,
             commit_ts,
             horizon,
             our_roidents: self.roidents.clone(),
         };
-        let done = self.recheck_rows(&mut session, begin, &batch, stamp, emptied).await;
+        let done = self.recheck_rows(&mut session, begin, &batch, stamp, carry).await;
         self.sessions.insert(through, session);
         match &done {
             Ok(()) if self.kept.remove(&origin).is_some() => self.shared.orphans.noted(),
@@ -88,6 +99,15 @@ impl Applier {
             Err(_) => lock(&self.kernel).given_up(),
         }
         done
+    }
+
+    /// Rows of which no conflict was reported; none where that is not known.
+    fn unreported(&self, recheck: &Recheck, batch: &Batch<'_>) -> HashSet<RowId> {
+        let Some(reported) = self.reported.by(recheck) else {
+            return HashSet::new();
+        };
+        let rows = batch.rows.keys().copied();
+        rows.filter(|row| !reported.contains(row)).collect()
     }
 
     fn begin_recheck(&self, recheck: &Recheck, rows: &[RowId]) -> Decided {
@@ -105,29 +125,27 @@ impl Applier {
         begin: Begin,
         batch: &Batch<'_>,
         stamp: Stamp,
-        emptied: Vec<Arc<Table>>,
+        carry: Carry<'_>,
     ) -> Result<(), Failure> {
         let Marker {
             kind: marker,
             origin,
             first,
             last,
+            decided_at,
             ..
         } = begin.marker;
         let span = (origin, first, last);
         let mut transaction = session.begin(begin).await?;
         self.keep(&mut transaction, origin).await?;
-        let carry = Carry {
-            scope: Scope::EveryAuthor,
-            emptied,
-            ..Carry::of(&[])
-        };
         let done = self.carry_out(&mut transaction, batch, span, carry).await?;
         let looked = self
             .look_for_orphans(&mut transaction, (origin, &stamp), &[], done.gone)
             .await?;
         transaction.commit().await?;
         self.tell_orphans(looked);
+        self.reported.note((origin, last), decided_at, done.conflicts);
+        self.shared.conflicts.count(self.shared.clock.monotonic(), done.met);
         // It is pending until its own marker is read; run it once only.
         if let MarkerKind::Recheck { of } = marker {
             self.wait_for_recheck(of).await;
@@ -139,13 +157,18 @@ impl Applier {
     fn suspects<'a>(&self, recheck: &Recheck, blocks: &'a [Arc<Block>]) -> Suspects<'a> {
         let directory = self.shared.directory();
         let mut kernel = lock(&self.kernel);
-        let (mut rows, mut emptied, mut last) = (HashMap::new(), Vec::new(), None);
+        let (mut rows, mut emptied, mut txns, mut last) = (HashMap::new(), Vec::new(), Vec::new(), None);
         for block in blocks {
             for (at, txn) in block.transactions.iter().enumerate() {
                 if txn.lsn < recheck.first || txn.lsn > recheck.last {
                     continue;
                 }
                 last = Some((block.stamp(at), txn.commit_ts));
+                // What a local transaction meets is found by those that it meets.
+                if recheck.origin != self.shared.me {
+                    let block = Arc::clone(block);
+                    txns.push(Next { block, at });
+                }
                 for change in block.changes_of(at) {
                     let Some(table) = directory.find(change.relation()) else {
                         continue;
@@ -153,17 +176,13 @@ impl Applier {
                     let Ok(mapping) = Mapping::new(change.relation(), &table) else {
                         continue;
                     };
-                    let tuples = match change {
-                        Change::Insert { new, .. } => [None, Some(new)],
-                        Change::Update { old, new, .. } => [old.map(synapse_engine_change::Old::tuple), Some(new)],
-                        Change::Delete { old, .. } => [Some(old.tuple()), None],
-                        Change::Truncate { .. } => {
-                            if recheck.origin == self.shared.me {
-                                emptied.push(table);
-                            }
-                            continue;
+                    if let Change::Truncate { .. } = change {
+                        if recheck.origin == self.shared.me {
+                            emptied.push(table);
                         }
-                    };
+                        continue;
+                    }
+                    let tuples = tuples(&change);
                     for row in rows_of(&mapping, &change).into_iter().flatten() {
                         let tuple = tuples
                             .iter()
@@ -178,6 +197,11 @@ impl Applier {
                 }
             }
         }
-        Suspects { rows, emptied, last }
+        Suspects {
+            rows,
+            emptied,
+            txns,
+            last,
+        }
     }
 }

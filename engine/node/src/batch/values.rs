@@ -97,6 +97,16 @@ impl FromJournals {
         Some(block.stamp(*at))
     }
 
+    /// Where a transaction that is wanted stands.
+    pub(super) fn pieces(&self, txn: TxnId) -> &[(Arc<Block>, usize)] {
+        self.pieces.get(&txn).map_or(&[], Vec::as_slice)
+    }
+
+    /// The tables that rows are read as.
+    pub(super) fn tables(&self) -> &Directory {
+        &self.directory
+    }
+
     pub(super) fn values(&self) -> Result<Values<'_>, Failure> {
         let mut authors = HashMap::new();
         for (txn, row) in &self.wanted {

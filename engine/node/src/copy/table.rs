@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use futures_util::{Stream, stream};
-use synapse_engine_apply::CopyTarget;
+use futures_util::{Stream, TryStreamExt, stream};
+use synapse_engine_apply::{Aside, CopyTarget};
 use synapse_engine_identity::NodeId;
 
 use crate::answer::{Asked, ask};
@@ -36,7 +36,14 @@ pub(super) async fn fill(
         },
     )
     .await?;
-    let rows = target.replace(table, &columns, counted(shared, &name, asked)).await?;
+    let filled = target.replace(table, &columns, counted(shared, &name, asked)).await?;
+    if table.has_key() {
+        for aside in Aside::ALL {
+            let asked = ask(shared, from, of_displaced(opened.copy, shape, aside)).await?;
+            filled.aside(table, aside, coming(asked)).await?;
+        }
+    }
+    let rows = filled.commit().await?;
     shared.change_state(|state| {
         if let Join::Copying { copies, .. } = &mut state.join {
             let (schema, table) = (shape.schema.clone(), shape.table.clone());
@@ -56,25 +63,37 @@ pub(super) async fn fill(
     Ok(())
 }
 
+fn of_displaced(copy: u64, shape: &TableShape, aside: Aside) -> Request {
+    let (schema, table) = (shape.schema.clone(), shape.table.clone());
+    match aside {
+        Aside::Displaced => Request::CopyDisplaced { copy, schema, table },
+        Aside::Rivals => Request::CopyRivals { copy, schema, table },
+    }
+}
+
 /// The rows as they come; what has come is shown.
 fn counted<'s>(
     shared: &'s Shared,
     name: &'s str,
     asked: Asked,
 ) -> impl Stream<Item = Result<Bytes, Error>> + Send + use<'s> {
-    stream::try_unfold(asked, move |mut asked| async move {
+    coming(asked).inspect_ok(|rows| {
+        // A row ends with a line feed, and has none within.
+        let count = rows.iter().filter(|byte| **byte == b'\n').count() as u64;
+        shared.joining.change(|progress| {
+            progress.rows += count;
+            progress.bytes += rows.len() as u64;
+            *progress.coming.entry(name.to_owned()).or_default() += count;
+        });
+    })
+}
+
+/// Rows as they come.
+fn coming(asked: Asked) -> impl Stream<Item = Result<Bytes, Error>> + Send {
+    stream::try_unfold(asked, |mut asked| async move {
         match asked.next().await? {
             None => Ok(None),
-            Some(Answer::CopyRows(rows)) => {
-                // A row ends with a line feed, and has none within.
-                let count = rows.iter().filter(|byte| **byte == b'\n').count() as u64;
-                shared.joining.change(|progress| {
-                    progress.rows += count;
-                    progress.bytes += rows.len() as u64;
-                    *progress.coming.entry(name.to_owned()).or_default() += count;
-                });
-                Ok(Some((rows, asked)))
-            }
+            Some(Answer::CopyRows(rows)) => Ok(Some((rows, asked))),
             Some(_) => Err(Error::TryAgain("a peer answered something else than rows".to_owned())),
         }
     })

@@ -3,6 +3,7 @@
 use synapse_engine_identity::{Origin, RowId, Stamp, TableId, TxnId, WriteOp};
 
 use super::{Overflow, Registers};
+use crate::conflict::Met;
 use crate::register::{Author, Register, Target};
 
 /// A TRUNCATE: a delete of every row of its table that it saw.
@@ -70,6 +71,12 @@ impl<O: Overflow> Registers<O> {
         let mut rows = self.rows_of(table);
         rows.retain(|row| matches!(self.target(*row), Target::Live(_)));
         rows
+    }
+
+    /// Rows of `table` of which writes are known that a TRUNCATE, noted last, had not seen, and what it met of each.
+    pub fn met_by_truncate(&mut self, stamp: &Stamp, table: TableId) -> Vec<(RowId, Met)> {
+        let rows = self.rows_of(table).into_iter();
+        rows.filter_map(|row| Some((row, self.met(stamp, row)?))).collect()
     }
 
     /// A row that stands against a TRUNCATE of `table`, and who wrote it, where a person has to decide between the two.

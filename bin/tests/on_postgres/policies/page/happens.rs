@@ -68,8 +68,7 @@ const SCENARIOS: [Scenario; 7] = [
         one: "TRUNCATE",
         another: "any",
         does: ["TRUNCATE {t}", "UPDATE {t} SET a = 'another' WHERE id = {id}"],
-        // Where the TRUNCATE comes second nothing is logged.
-        beside: &["update_deleted"],
+        beside: &["update_deleted", "delete_origin_differs"],
         ends: [None, Some("another")],
     },
     Scenario {
