@@ -135,6 +135,56 @@ fn nodes(rng: &mut Rng) -> usize {
     }
 }
 
+/// A node that has not begun; an unruly one has statements that fail.
+fn node(index: usize, unruly: bool, rng: &mut Rng) -> Node {
+    let skew = i64::try_from(rng.below(200_000)).expect("small") - 100_000;
+    let temper = Temper {
+        failures_per_mille: if unruly { rng.below(12) } else { 0 },
+        late_percent: if rng.one_in(3) {
+            rng.between(20, 80)
+        } else {
+            rng.below(8)
+        },
+    };
+    let apps = (0..rng.between(2, 3)).map(|_| App {
+        session: None,
+        script: std::collections::VecDeque::new(),
+        remaining: 0,
+        idle_typical: rng.between(200, 15_000),
+    });
+    let apps = apps.collect();
+    Node {
+        origin: Origin {
+            node: format!("n{}", index + 1).parse().expect("a letter and a digit"),
+            incarnation: Incarnation(1),
+        },
+        server: Server::new(temper, skew),
+        server_up: true,
+        life: 0,
+        run: 0,
+        daemon: None,
+        disk: Disk::default(),
+        owners: BTreeMap::new(),
+        orphans: Vec::new(),
+        statements: 0,
+        unsafe_to_send: std::collections::BTreeSet::new(),
+        barrier_script: std::collections::VecDeque::new(),
+        capture_lag: rng.between(20, 20_000),
+        apply_typical: if rng.one_in(3) { rng.between(200, 3_000) } else { 40 },
+        apps,
+        told: std::collections::BTreeSet::new(),
+    }
+}
+
+/// Parents are restored mostly.
+fn rule(rng: &mut Rng) -> Rule {
+    match rng.below(10) {
+        0..=4 => Rule::RestoreParent,
+        5..=6 => Rule::DeleteChild,
+        _ => Rule::Report,
+    }
+}
+
 /// Everything there is in a run.
 pub(crate) struct World {
     pub(crate) seed: u64,
@@ -172,56 +222,13 @@ impl World {
         let mut rng = Rng::new(seed);
         let count = options.nodes.unwrap_or_else(|| nodes(&mut rng));
         let unruly = options.faults;
-        let node = |index: usize, rng: &mut Rng| {
-            let skew = i64::try_from(rng.below(200_000)).expect("small") - 100_000;
-            let temper = Temper {
-                failures_per_mille: if unruly { rng.below(12) } else { 0 },
-                late_percent: if rng.one_in(3) {
-                    rng.between(20, 80)
-                } else {
-                    rng.below(8)
-                },
-            };
-            let apps = (0..rng.between(2, 3)).map(|_| App {
-                session: None,
-                script: std::collections::VecDeque::new(),
-                remaining: 0,
-                idle_typical: rng.between(200, 15_000),
-            });
-            let apps = apps.collect();
-            Node {
-                origin: Origin {
-                    node: format!("n{}", index + 1).parse().expect("a letter and a digit"),
-                    incarnation: Incarnation(1),
-                },
-                server: Server::new(temper, skew),
-                server_up: true,
-                life: 0,
-                run: 0,
-                daemon: None,
-                disk: Disk::default(),
-                owners: BTreeMap::new(),
-                orphans: Vec::new(),
-                statements: 0,
-                unsafe_to_send: std::collections::BTreeSet::new(),
-                barrier_script: std::collections::VecDeque::new(),
-                capture_lag: rng.between(20, 20_000),
-                apply_typical: if rng.one_in(3) { rng.between(200, 3_000) } else { 40 },
-                apps,
-                told: std::collections::BTreeSet::new(),
-            }
-        };
-        let nodes: Vec<Node> = (0..count).map(|index| node(index, &mut rng)).collect();
+        let nodes: Vec<Node> = (0..count).map(|index| node(index, unruly, &mut rng)).collect();
         let link = |rng: &mut Rng| Link::new(rng.between(50, 8_000));
         let links = (0..count)
             .map(|_| (0..count).map(|_| link(&mut rng)).collect())
             .collect();
         let policy_one_in = rng.percent(70).then(|| rng.between(2, 6));
-        let rule = match rng.below(10) {
-            0..=4 => Rule::RestoreParent,
-            5..=6 => Rule::DeleteChild,
-            _ => Rule::Report,
-        };
+        let rule = rule(&mut rng);
         let faults_left = if unruly { rng.below(9) } else { 0 };
         World {
             seed,

@@ -1,5 +1,6 @@
 //! Start, crash and start again, of the engine and of the server.
 
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use synapse_engine_change::Block;
@@ -8,7 +9,7 @@ use synapse_engine_plan::{Mapping, Path, PolicySet, Tables, writes_of};
 use synapse_engine_replication::{Barrier, Kernel, Limits, MemoryOverflow, Monotonic, Policies, Progress};
 use synapse_wal_types::Lsn;
 
-use super::{Daemon, Owner, Phase};
+use super::{Daemon, Node, Owner, Phase};
 use crate::laws;
 use crate::policies;
 use crate::postgres::{Durability, Kind, Roident, SessionId, Statement, Table};
@@ -55,12 +56,7 @@ impl World {
             kernel.contention(&contention);
         }
         let n = &mut self.nodes[node];
-        let apply = n.server.connect(Kind::Apply);
-        let barrier = n.server.connect(Kind::Barrier);
-        let mender = n.server.connect(Kind::Mender);
-        n.owners.insert(apply, Owner::Apply);
-        n.owners.insert(barrier, Owner::Barrier);
-        n.owners.insert(mender, Owner::Mender);
+        let [apply, barrier, mender] = n.connect();
         n.daemon = Some(Daemon {
             phase: Phase::Reading(0),
             kernel,
@@ -70,11 +66,11 @@ impl World {
             mender,
             mending: None,
             job: None,
-            kept: std::collections::BTreeMap::new(),
+            kept: BTreeMap::new(),
             next_barrier: 1 + u64::from(run) * 1_000_000,
             next_ask: 1 + u64::from(run) * 1_000_000,
             syncing: false,
-            unfinished: std::collections::BTreeMap::new(),
+            unfinished: BTreeMap::new(),
             stamped: None,
             rechecked: Vec::new(),
             merge_max: 4,
@@ -357,6 +353,22 @@ impl World {
         }
         let delay = self.rng.latency(500);
         self.schedule.after(delay, Event::EngineUp { node });
+    }
+}
+
+impl Node {
+    /// The sessions of an engine: to apply, for barriers, and to mend.
+    fn connect(&mut self) -> [SessionId; 3] {
+        let kinds = [
+            (Kind::Apply, Owner::Apply),
+            (Kind::Barrier, Owner::Barrier),
+            (Kind::Mender, Owner::Mender),
+        ];
+        kinds.map(|(kind, owner)| {
+            let session = self.server.connect(kind);
+            self.owners.insert(session, owner);
+            session
+        })
     }
 }
 
