@@ -25,9 +25,9 @@ impl NodeId {
 
     /// Numbers in the order of the bytes.
     #[inline]
-    fn numbers(&self) -> [u64; NodeId::LENGTH_MAX / 8] {
+    fn numbers(&self) -> impl Iterator<Item = u64> {
         let (eights, _) = self.bytes.as_chunks();
-        std::array::from_fn(|at| u64::from_be_bytes(eights[at]))
+        eights.iter().map(|eight| u64::from_be_bytes(*eight))
     }
 }
 
@@ -36,7 +36,7 @@ impl NodeId {
 impl Ord for NodeId {
     #[inline]
     fn cmp(&self, other: &Self) -> Ordering {
-        self.numbers().cmp(&other.numbers())
+        self.numbers().cmp(other.numbers())
     }
 }
 

@@ -194,7 +194,7 @@ impl Link {
         if let (Some(heartbeat), Some(kernel)) = (&beat.stamper, shared.kernel()) {
             let mut kernel = lock(&kernel);
             kernel.own_clock(crate::clock::now_hlc(), shared.clock.monotonic());
-            kernel.heard(heartbeat.clone(), shared.clock.monotonic());
+            kernel.heard(heartbeat, shared.clock.monotonic());
         }
         self.follow(shared, &beat).await?;
         if let Some(peer) = shared.peers().get_mut(&self.origin.node) {

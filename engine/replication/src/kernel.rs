@@ -335,7 +335,7 @@ impl<O: Overflow> Kernel<O> {
     }
 
     /// A peer's heartbeat.
-    pub fn heard(&mut self, heartbeat: Heartbeat, now: Monotonic) {
+    pub fn heard(&mut self, heartbeat: &Heartbeat, now: Monotonic) {
         self.clocks.hear(heartbeat.origin.node, heartbeat.clock, now);
         self.stability.heard(heartbeat, &self.frontier);
     }

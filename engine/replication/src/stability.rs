@@ -66,21 +66,23 @@ impl Stability {
     }
 
     /// A heartbeat came from a member. It counts once its last transaction is committed here.
-    pub fn heard(&mut self, heartbeat: Heartbeat, frontier: &Context) {
+    pub fn heard(&mut self, heartbeat: &Heartbeat, frontier: &Context) {
         if !self.life(heartbeat.origin) {
             return;
         }
         let member = self.members.entry(heartbeat.origin.node).or_default();
         member.durable.join(&heartbeat.durable);
         // The oldest one that waits is kept, else a busy link would put off stability for ever.
-        if member
-            .waiting
-            .as_ref()
-            .is_none_or(|w| w.last_txn <= frontier.get(w.origin))
-        {
-            member.waiting = Some(heartbeat);
+        let counts = |heartbeat: &Heartbeat| heartbeat.last_txn <= frontier.get(heartbeat.origin);
+        if !member.waiting.as_ref().is_none_or(counts) {
+            return;
         }
-        member.settle(frontier);
+        if counts(heartbeat) {
+            member.waiting = None;
+            member.count(heartbeat.origin, heartbeat.last_txn, &heartbeat.applied);
+        } else {
+            member.waiting = Some(heartbeat.clone());
+        }
     }
 
     /// A transaction of `origin` with this context was committed here.

@@ -14,28 +14,34 @@ use crate::rng::Rng;
 #[derive(Clone, Debug)]
 pub(crate) enum Entry {
     Block(Rc<Block>),
-    Progress(Progress),
+    Progress(Box<Progress>),
+}
+
+impl Entry {
+    fn block(&self) -> Option<&Rc<Block>> {
+        match self {
+            Entry::Block(block) => Some(block),
+            Entry::Progress(_) => None,
+        }
+    }
 }
 
 /// One origin's journal.
 #[derive(Debug, Default)]
 pub(crate) struct Log {
-    entries: Vec<Entry>,
-    /// For each entry the last transaction up to it.
-    ends: Vec<Lsn>,
+    /// Each with the last transaction up to it.
+    entries: Vec<(Entry, Lsn)>,
     durable: usize,
+    /// So many of the durable ones were answered by [`Self::newly_durable`].
+    noted: usize,
     /// The last transaction that was pruned away.
     pruned: Lsn,
 }
 
 impl Log {
     pub(crate) fn append(&mut self, entry: Entry) {
-        let before = self.end();
-        self.ends.push(match &entry {
-            Entry::Block(block) => block.transactions[0].lsn,
-            Entry::Progress(_) => before,
-        });
-        self.entries.push(entry);
+        let end = entry.block().map_or(self.end(), |block| block.transactions[0].lsn);
+        self.entries.push((entry, end));
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -44,21 +50,22 @@ impl Log {
 
     /// The last transaction held.
     pub(crate) fn end(&self) -> Lsn {
-        self.ends.last().copied().unwrap_or(self.pruned)
+        self.entries.last().map_or(self.pruned, |(_, end)| *end)
     }
 
     /// The last transaction that no crash can take.
     pub(crate) fn durable_end(&self) -> Lsn {
-        self.ends[..self.durable].last().copied().unwrap_or(self.pruned)
+        self.entries[..self.durable].last().map_or(self.pruned, |(_, end)| *end)
     }
 
     /// The first transaction after `lsn`.
     pub(crate) fn next(&self, lsn: Lsn) -> Option<&Rc<Block>> {
-        let from = self.ends.partition_point(|end| *end <= lsn);
-        self.entries[from..].iter().find_map(|entry| match entry {
-            Entry::Block(block) => Some(block),
-            Entry::Progress(_) => None,
-        })
+        // Mostly everything is known.
+        if self.end() <= lsn {
+            return None;
+        }
+        let from = self.entries.partition_point(|(_, end)| *end <= lsn);
+        self.entries[from..].iter().find_map(|(entry, _)| entry.block())
     }
 
     pub(crate) fn get(&self, lsn: Lsn) -> Option<&Rc<Block>> {
@@ -67,17 +74,15 @@ impl Log {
     }
 
     pub(crate) fn blocks(&self) -> impl Iterator<Item = &Rc<Block>> {
-        self.entries.iter().filter_map(|entry| match entry {
-            Entry::Block(block) => Some(block),
-            Entry::Progress(_) => None,
-        })
+        self.entries.iter().filter_map(|(entry, _)| entry.block())
     }
 
-    pub(crate) fn durable_blocks(&self) -> impl Iterator<Item = &Rc<Block>> {
-        self.entries[..self.durable].iter().filter_map(|entry| match entry {
-            Entry::Block(block) => Some(block),
-            Entry::Progress(_) => None,
-        })
+    /// Blocks that are durable, and were not when this was last asked.
+    pub(crate) fn newly_durable(&mut self) -> impl Iterator<Item = &Rc<Block>> {
+        let from = std::mem::replace(&mut self.noted, self.durable);
+        self.entries[from..self.durable]
+            .iter()
+            .filter_map(|(entry, _)| entry.block())
     }
 
     pub(crate) fn last_progress(&self, durable_only: bool) -> Option<&Progress> {
@@ -86,8 +91,8 @@ impl Log {
         } else {
             &self.entries
         };
-        entries.iter().rev().find_map(|entry| match entry {
-            Entry::Progress(progress) => Some(progress),
+        entries.iter().rev().find_map(|(entry, _)| match entry {
+            Entry::Progress(progress) => Some(&**progress),
             Entry::Block(_) => None,
         })
     }
@@ -101,43 +106,34 @@ impl Log {
         let unsafe_tail = self.entries.len() - self.durable;
         let kept = rng.index(unsafe_tail + 1);
         self.entries.truncate(self.durable + kept);
-        self.ends.truncate(self.durable + kept);
         self.durable = self.entries.len();
     }
 
     /// Drops transactions up to `lsn` that are durable; the last progress stays.
     pub(crate) fn prune(&mut self, lsn: Lsn) -> usize {
-        let last_progress = self.entries[..self.durable]
+        let (durable, noted) = (self.durable, self.noted);
+        let last_progress = self.entries[..durable]
             .iter()
-            .rposition(|e| matches!(e, Entry::Progress(_)));
-        let keep = |at: usize, entry: &Entry| {
-            at >= self.durable
-                || match entry {
-                    Entry::Block(block) => block.transactions[0].lsn > lsn,
-                    Entry::Progress(_) => last_progress.is_none_or(|last| at >= last),
-                }
-        };
-        let kept: Vec<bool> = self
-            .entries
-            .iter()
-            .enumerate()
-            .map(|(at, entry)| keep(at, entry))
-            .collect();
-        let dropped = kept.iter().filter(|kept| !**kept).count();
-        let gone = self
-            .blocks()
-            .map(|block| block.transactions[0].lsn)
-            .filter(|block| *block <= lsn);
-        self.pruned = gone
-            .max()
-            .filter(|_| dropped > 0)
-            .map_or(self.pruned, |last| last.max(self.pruned));
-        let mut at = kept.iter();
-        self.entries.retain(|_| at.next().copied().unwrap_or(true));
-        let mut at = kept.iter();
-        self.ends.retain(|_| at.next().copied().unwrap_or(true));
-        self.durable -= dropped;
-        dropped
+            .rposition(|(entry, _)| matches!(entry, Entry::Progress(_)));
+        let mut next = 0;
+        self.entries.retain(|(entry, end)| {
+            let at = next;
+            next += 1;
+            let goes = match entry {
+                Entry::Block(_) => *end <= lsn,
+                Entry::Progress(_) => last_progress.is_some_and(|last| at < last),
+            };
+            if !goes || at >= durable {
+                return true;
+            }
+            if entry.block().is_some() {
+                self.pruned = self.pruned.max(*end);
+            }
+            self.durable -= 1;
+            self.noted -= usize::from(at < noted);
+            false
+        });
+        durable - self.durable
     }
 }
 

@@ -22,9 +22,9 @@ pub(crate) enum Message {
     /// A part of a transaction that does not fit into one block.
     Part { whole: Rc<Block>, part: Part },
     /// What the sender's stamper says of itself.
-    Heartbeat(Heartbeat),
+    Heartbeat(Rc<Heartbeat>),
     /// Up to where the sender holds which origin's transactions durably.
-    Have(Vec<(Origin, Lsn)>),
+    Have(Rc<[(Origin, Lsn)]>),
     /// The sender lacks transactions of `origin` after this.
     Fetch { origin: Origin, after: Lsn },
     /// The sender lacks values of a row that comes back whole.

@@ -88,6 +88,9 @@ fn begin(world: &mut World) {
 
 /// Everything is flushed, captured and applied everywhere, and nobody has anything in hand.
 fn is_quiet(world: &World) -> bool {
+    if !world.applications_are_done() {
+        return false;
+    }
     let ends: Vec<Lsn> = world.ends();
     let idle = |(at, n): (usize, &crate::node::Node)| {
         let Some(daemon) = n.daemon.as_ref() else { return false };
@@ -98,7 +101,7 @@ fn is_quiet(world: &World) -> bool {
             && daemon.kernel.next_recheck().is_none()
             && !n.has_orphans_to_mend()
     };
-    if !world.applications_are_done() || !world.nodes.iter().enumerate().all(idle) {
+    if !world.nodes.iter().enumerate().all(idle) {
         return false;
     }
     let lasts: Vec<(usize, Lsn)> = (0..world.nodes.len())

@@ -104,7 +104,7 @@ pub(crate) enum Event {
         from: usize,
         to: usize,
         epoch: u32,
-        message: Box<Message>,
+        message: Message,
     },
     LinkUp {
         from: usize,
@@ -340,7 +340,7 @@ impl World {
                 to,
                 epoch,
                 message,
-            } => self.arrive(from, to, epoch, *message),
+            } => self.arrive(from, to, epoch, message),
             Event::LinkUp { from, to } => self.link_up(from, to),
             Event::Fault => self.fault(),
             Event::Crash { node, life } if self.nodes[node].life == life => self.crash_after_answer(node),

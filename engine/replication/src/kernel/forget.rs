@@ -19,9 +19,13 @@ impl<O: Overflow> Kernel<O> {
     /// flight may ask for, needs its batch and what this node wrote since the batch was decided; a register may need the
     /// values of a stable write.
     pub fn stable(&self, origin: Origin) -> Lsn {
+        self.unneeded(origin).min(self.before_needed(origin))
+    }
+
+    /// What comes before the first of `origin`'s transactions that a register may ask values of.
+    fn before_needed(&self, origin: Origin) -> Lsn {
         let before = |lsn: Lsn| Lsn(lsn.0.saturating_sub(1));
-        self.unneeded(origin)
-            .min(self.registers.needed(origin).map_or(Lsn::MAX, before))
+        self.registers.needed(origin).map_or(Lsn::MAX, before)
     }
 
     /// Drops the registers of stable writes of these origins. What is [`Self::stable`] then is forgotten, and the progress
@@ -44,10 +48,10 @@ impl<O: Overflow> Kernel<O> {
             state.forgotten.join(&was.forgotten);
         }
         if self.dropping.is_none() {
-            let stable = |origin: &Origin| (*origin, self.stable(*origin).min(limits.get(*origin)));
+            let unneeded = |(origin, limit)| (origin, self.before_needed(origin).min(limit));
             self.dropping = Some(Dropping {
                 frontier: self.frontier.clone(),
-                forgotten: origins.iter().map(stable).collect(),
+                forgotten: limits.iter().map(unneeded).collect(),
                 dropped: limits,
             });
         }

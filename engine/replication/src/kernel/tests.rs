@@ -122,17 +122,17 @@ fn a_new_life_has_applied_nothing_of_what_the_one_before_had() {
     let (n1, old, new) = (origin("n1", 1), origin("n2", 1), origin("n2", 2));
     let mut kernel = kernel(3, Context::new());
     let now = Monotonic::default();
-    kernel.heard(beat(n1, &[]), now);
-    kernel.heard(beat(old, &[(n1, 70)]), now);
+    kernel.heard(&beat(n1, &[]), now);
+    kernel.heard(&beat(old, &[(n1, 70)]), now);
     assert_eq!(kernel.stability().applied_by(old.node, n1), Lsn(70));
     kernel.life(new);
     assert_eq!(kernel.stability().applied_by(old.node, n1), Lsn::ZERO);
     // What the old life is heard to have said comes too late.
-    kernel.heard(beat(old, &[(n1, 80)]), now);
+    kernel.heard(&beat(old, &[(n1, 80)]), now);
     kernel.committed(&stamp(old, 5, &[(n1, 80)]));
     assert_eq!(kernel.stability().applied_by(old.node, n1), Lsn::ZERO);
     assert_eq!(kernel.stability().stable(n1), Lsn::ZERO);
-    kernel.heard(beat(new, &[(n1, 40)]), now);
+    kernel.heard(&beat(new, &[(n1, 40)]), now);
     assert_eq!(kernel.stability().applied_by(old.node, n1), Lsn(40));
 }
 
@@ -189,9 +189,9 @@ fn nothing_is_pruned_before_every_member_was_heard() {
     let mut kernel = Kernel::new(me, 3, LIMITS, progress, Context::new(), overflow);
     assert_eq!((kernel.prunable(n1), kernel.prunable(me)), (Lsn::ZERO, Lsn::ZERO));
     let now = Monotonic::default();
-    kernel.heard(beat(n1, &[(me, 60)]), now);
+    kernel.heard(&beat(n1, &[(me, 60)]), now);
     assert_eq!((kernel.prunable(n1), kernel.prunable(me)), (Lsn::ZERO, Lsn::ZERO));
-    kernel.heard(beat(n2, &[(n1, 40), (me, 70)]), now);
+    kernel.heard(&beat(n2, &[(n1, 40), (me, 70)]), now);
     assert_eq!((kernel.prunable(n1), kernel.prunable(me)), (Lsn(40), Lsn(60)));
 }
 

@@ -198,9 +198,9 @@ impl World {
             return;
         }
         daemon.syncing = true;
-        let progress = daemon.kernel.stamper().state().clone();
-        if n.disk.log(origin).last_progress(false) != Some(&progress) && !mutation::skips_progress() {
-            n.disk.log(origin).append(Entry::Progress(progress));
+        let (progress, log) = (daemon.kernel.stamper().state(), n.disk.log(origin));
+        if log.last_progress(false) != Some(progress) && !mutation::skips_progress() {
+            log.append(Entry::Progress(Box::new(progress.clone())));
         }
         let lens = n.disk.lens();
         let delay = self.rng.latency(800);
@@ -218,7 +218,7 @@ impl World {
         let captured = daemon.kernel.stamper().state().captured;
         let durable = n.disk.durable_end(n.origin);
         n.unsafe_to_send.retain(|lsn| *lsn > durable);
-        for block in n.disk.logs.values().flat_map(crate::disk::Log::durable_blocks) {
+        for block in n.disk.logs.values_mut().flat_map(crate::disk::Log::newly_durable) {
             let stamp = block.stamp(0);
             self.stamps.entry(stamp.txn).or_insert(stamp);
         }

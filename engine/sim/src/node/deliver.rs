@@ -30,10 +30,11 @@ impl World {
     }
 
     fn begin_batch(&mut self, node: usize) {
-        let peers: Vec<usize> = (0..self.nodes.len()).filter(|peer| *peer != node).collect();
-        let start = self.rng.index(peers.len());
-        for turn in 0..peers.len() {
-            let origin = self.nodes[peers[(start + turn) % peers.len()]].origin;
+        let peers = self.nodes.len() - 1;
+        let start = self.rng.index(peers);
+        for turn in 0..peers {
+            let peer = (start + turn) % peers;
+            let origin = self.nodes[peer + usize::from(peer >= node)].origin;
             let blocks = self.deliverable(node, origin);
             if !blocks.is_empty() {
                 self.begin_job(node, MarkerKind::Batch, origin, blocks);

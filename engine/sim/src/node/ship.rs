@@ -1,5 +1,7 @@
 //! ship and receive: own transactions to peers as soon as they are stamped, others' to whoever lacks them.
 
+use std::rc::Rc;
+
 use synapse_engine_change::Part;
 use synapse_engine_replication::Monotonic;
 
@@ -30,7 +32,7 @@ impl World {
                 from,
                 to,
                 epoch,
-                message: Box::new(message),
+                message,
             },
         );
     }
@@ -73,11 +75,11 @@ impl World {
             Message::Part { whole, part } => self.receive(to, from, &[whole], part),
             Message::Heartbeat(heartbeat) => {
                 if let Some(daemon) = self.daemon(to) {
-                    daemon.kernel.heard(heartbeat, now);
+                    daemon.kernel.heard(&heartbeat, now);
                 }
             }
             Message::Have(ends) => {
-                for (origin, end) in ends {
+                for &(origin, end) in ends.iter() {
                     let mine = self.nodes[to].disk.end(origin);
                     if origin != self.nodes[to].origin && mine < end && self.rng.one_in(2) {
                         self.send(to, from, Message::Fetch { origin, after: mine });
@@ -140,10 +142,10 @@ impl World {
         let now = Monotonic(self.now());
         let clock = self.clock(node);
         let disk = &self.nodes[node].disk;
-        let ends: Vec<_> = disk
+        let ends: Rc<[_]> = disk
             .logs
-            .keys()
-            .map(|origin| (*origin, disk.durable_end(*origin)))
+            .iter()
+            .map(|(origin, log)| (*origin, log.durable_end()))
             .collect();
         let Some(daemon) = self.daemon(node) else { return };
         if daemon.phase == Phase::Lacking {
@@ -153,7 +155,7 @@ impl World {
         }
         daemon.kernel.own_clock(clock, now);
         let heartbeat = daemon.kernel.heartbeat(clock, &ends.iter().copied().collect());
-        self.broadcast(node, &Message::Heartbeat(heartbeat));
+        self.broadcast(node, &Message::Heartbeat(Rc::new(heartbeat)));
         self.broadcast(node, &Message::Have(ends));
         self.begin_sync(node);
         self.prune(node);
