@@ -52,6 +52,11 @@ fn every_law_holds_in_the_first_seeds_and_the_interesting_paths_are_taken() {
         "partly known",
         "undecided",
         "brought back by a truncate",
+        "orphans found",
+        "orphans left to others",
+        "orphans reported",
+        "parents restored",
+        "children deleted",
     ];
     for what in taken {
         assert!(report.count(what) > 0, "no seed came by {what:?}");

@@ -1,3 +1,5 @@
+mod foreign_key;
+
 use synapse_wal_types::{Lsn, Xid};
 
 use super::{
