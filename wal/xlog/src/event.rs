@@ -20,8 +20,8 @@ pub enum Event<'a> {
 pub struct SegmentStart {
     /// Its position.
     pub lsn: Lsn,
-    /// The timeline of the first record that begins on it. A segment file may be named for a later one, when that
-    /// branched off within.
+    /// The timeline on which its page was begun. A segment file may be named for a later one, when that branched off
+    /// within.
     pub timeline: TimelineId,
     /// The version that wrote it.
     pub version: Version,

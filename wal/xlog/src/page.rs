@@ -23,7 +23,7 @@ pub struct PageHeader {
     pub version: Version,
     /// `xlp_info` as it stands there; the methods name its bits.
     pub flags: u16,
-    /// The timeline of the first record that begins on the page (`xlp_tli`).
+    /// The timeline on which the page was begun (`xlp_tli`); a later one may go on on it.
     pub timeline: TimelineId,
     /// The position of the page itself (`xlp_pageaddr`).
     pub address: Lsn,

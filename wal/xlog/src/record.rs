@@ -20,8 +20,9 @@ pub struct Record<'a> {
     /// Where the next one may begin: behind its last byte, aligned to 8; a page's start when that is the end of a page;
     /// for a [switch](Self::is_switch) the start of the next segment (`EndRecPtr`).
     pub next: Lsn,
-    /// The timeline of the page on which it begins.
-    pub timeline: TimelineId,
+    /// The timeline of the page on which it begins. On the page on which a new timeline begins to be written that is the
+    /// old one: [`TimelineHistory::timeline_at`](crate::TimelineHistory::timeline_at) tells the record's own.
+    pub page_timeline: TimelineId,
     /// The version that wrote it.
     pub version: Version,
     bytes: &'a [u8],
@@ -84,7 +85,7 @@ impl RecordHeader {
 impl<'a> Record<'a> {
     pub(crate) fn new(
         (lsn, next): (Lsn, Lsn),
-        timeline: TimelineId,
+        page_timeline: TimelineId,
         version: Version,
         bytes: &'a [u8],
         layout: Layout,
@@ -92,7 +93,7 @@ impl<'a> Record<'a> {
         Record {
             lsn,
             next,
-            timeline,
+            page_timeline,
             version,
             bytes,
             layout,

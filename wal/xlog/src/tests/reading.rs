@@ -200,7 +200,7 @@ fn the_first_record_follows_whom_the_caller_says() {
 }
 
 #[test]
-fn timelines_grow_within_the_wal_and_records_say_theirs() {
+fn timelines_grow_within_the_wal_and_records_say_their_page_s() {
     let mut writer = Writer::new(Version::V15);
     writer.record(&RecordSpec::sized(8_000, 1));
     writer.timeline = TimelineId(5);
@@ -211,7 +211,7 @@ fn timelines_grow_within_the_wal_and_records_say_theirs() {
     let mut timelines = Vec::new();
     while let Some(event) = feed.poll().unwrap() {
         if let Event::Record(record) = event {
-            timelines.push(record.timeline.0);
+            timelines.push(record.page_timeline.0);
         }
     }
     assert_eq!(timelines, [3, 3, 5]);
