@@ -114,7 +114,7 @@ struct ImageHeader {
 impl BlockHeader {
     /// Reads what follows the id; `before` is the relation of the reference before it (`DecodeXLogRecord`,
     /// `access/transam/xlogreader.c`).
-    #[inline]
+    #[inline(always)]
     pub(crate) fn read(
         cursor: &mut Cursor<'_>,
         version: Version,

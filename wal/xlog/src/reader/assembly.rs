@@ -109,6 +109,7 @@ pub(super) fn check_header(
 }
 
 /// Checks a whole record: its CRC, and that its lengths agree.
+#[inline(always)]
 pub(super) fn check_record(bytes: &[u8], header: &RecordHeader, version: Version) -> Result<Layout, Fault> {
     let expected = record_crc(bytes);
     if header.crc != expected {

@@ -200,6 +200,19 @@ fn the_first_record_follows_whom_the_caller_says() {
 }
 
 #[test]
+fn a_first_record_points_backwards() {
+    for (ahead, is_good) in [(-8, true), (0, false), (8, false)] {
+        let mut writer = Writer::new(Version::V15);
+        writer.previous = Lsn((writer.start.0 + 40).wrapping_add_signed(ahead));
+        let found = writer.previous;
+        let lsn = writer.record(&RecordSpec::sized(100, 1));
+        let error = writer.told(usize::MAX).error;
+        let expected = (!is_good).then_some((lsn, Fault::PreviousAhead { found }));
+        assert_eq!(error.map(|error| (error.lsn, error.fault)), expected);
+    }
+}
+
+#[test]
 fn timelines_grow_within_the_wal_and_records_say_their_page_s() {
     let mut writer = Writer::new(Version::V15);
     writer.record(&RecordSpec::sized(8_000, 1));

@@ -57,7 +57,7 @@ fn agree(version: Version, megabytes: u32) {
     // and what it says.
     let mut compared = asked.clone();
     compared.sort_by_key(|segment| std::cmp::Reverse(ours[segment].kinds().count()));
-    compared.truncate(32usize.div_ceil(megabytes as usize));
+    compared.truncate(16usize.div_ceil(megabytes as usize));
     let mut seen = 0;
     for segment in compared {
         let theirs = oracle.records(&server, segment);

@@ -148,10 +148,10 @@ fn wal_ends_where_the_server_has_flushed_to() {
     server.stop("fast");
     server.again();
     let mut kinds = std::collections::BTreeSet::new();
-    for round in 0..24 {
+    for round in 0..12 {
         let sql = format!(
             "SELECT pg_logical_emit_message(true, 'test', repeat('x', {}))",
-            700_000 + round * 10_007
+            700_000 + round * 20_011
         );
         server.psql("CHECKPOINT");
         server.psql(&sql);

@@ -10,7 +10,7 @@ use synapse_wal_xlog::{Event, Reader, Record, SegmentName};
 use crate::server::Server;
 
 /// How often each segment is damaged and read.
-const CASES: u64 = 12;
+const CASES: u64 = 6;
 
 /// Numbers that look random (splitmix64).
 struct Numbers(u64);
