@@ -2,8 +2,8 @@ use synapse_wal_xlog::Version;
 
 use crate::server::Server;
 
-/// The ways of compressing page images that the server has; of large segments, which each round fills anew, the first and
-/// the last one only.
+/// The ways of compressing page images that the server has. Of large segments, which each round fills anew, the last one
+/// only; and where there are several, not the one that every other server has.
 pub(crate) fn methods(server: &Server, megabytes: u32) -> Vec<String> {
     let mut methods = match server.version {
         Version::V14 => vec!["off".to_owned(), "on".to_owned()],
@@ -15,8 +15,11 @@ pub(crate) fn methods(server: &Server, megabytes: u32) -> Vec<String> {
         }
     };
     assert!(methods.len() >= 2 && methods[0] == "off", "{methods:?}");
+    if methods.len() > 2 {
+        methods.retain(|method| method != "pglz");
+    }
     if megabytes > 16 {
-        methods.drain(1..methods.len() - 1);
+        methods.drain(..methods.len() - 1);
     }
     methods
 }
@@ -88,7 +91,7 @@ CREATE TABLE pgbench_accounts (aid int PRIMARY KEY, bid int, abalance int, fille
 CREATE TABLE pgbench_history (tid int, bid int, aid int, delta int, mtime timestamp, filler char(22));
 INSERT INTO pgbench_branches VALUES (1, 0);
 INSERT INTO pgbench_tellers SELECT i, 1, 0 FROM generate_series(1, 10) i;
-INSERT INTO pgbench_accounts SELECT i, 1, 0, 'x' FROM generate_series(1, 100000) i;
+INSERT INTO pgbench_accounts SELECT i, 1, 0, 'x' FROM generate_series(1, 30000) i;
 SELECT pg_replication_origin_create('elsewhere');
 CREATE TABLE spent (i int);
 -- More transaction ids than one page of their commit status holds.
