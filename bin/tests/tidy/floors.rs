@@ -7,6 +7,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("synapse-wal-types", 0),
     ("synapse-engine-identity", 1),
     ("synapse-wal-pgoutput", 1),
+    ("synapse-wal-xlog", 1),
     ("synapse-engine-change", 2),
     ("synapse-engine-replication", 2),
     ("synapse-wal-client", 2),
@@ -26,6 +27,7 @@ const FLOORS: &[(&str, u8)] = &[
 const PURE: &[&str] = &[
     "synapse-wal-types",
     "synapse-wal-pgoutput",
+    "synapse-wal-xlog",
     "synapse-engine-identity",
     "synapse-engine-change",
     "synapse-engine-replication",
