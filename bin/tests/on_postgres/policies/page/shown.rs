@@ -189,7 +189,9 @@ async fn a_conflict_that_asks_a_person_is_decided_by_the_next_policy_on_three_no
             // Refused where nothing is stopped any more.
             cluster.synapsectl(&node, &["apply", "retry"]);
             let pieces = cluster.number(&node, "SELECT pieces FROM app.stock WHERE id = 1").await;
-            (pieces == 1).then_some(())
+            // What n1 wrote stands there from the first; its link goes on once it has read the policy that it wrote.
+            let stands = cluster.status(&node).await["problems"] == serde_json::json!([]);
+            (pieces == 1 && stands).then_some(())
         };
         cluster.until("the conflict is decided", look).await;
     }
