@@ -46,7 +46,8 @@ pub(crate) const MARKS_TYPES: [Type; 2] = [Type::TEXT_ARRAY, Type::TEXT_ARRAY];
 pub struct Orphaned {
     /// What is referred to.
     pub reference: Reference,
-    /// Whether one of the rows was written last by a transaction that is no applier's.
+    /// Whether one of the rows was written last by a transaction that is no applier's, or by this one: whoever wrote it before
+    /// is not known any more.
     pub local: bool,
     /// Whether the server has forgotten who wrote one of them.
     pub forgotten: bool,
@@ -69,11 +70,10 @@ impl Transaction<'_> {
     /// # Errors
     /// What the server says.
     pub async fn orphaned(&mut self, key: &ForeignKey, references: &[Reference]) -> Result<Vec<Orphaned>> {
-        // What stands is left out first: it may be referred to by millions. Local is what neither this transaction nor an
-        // applier's wrote last.
+        // What stands is left out first: it may be referred to by millions.
         let sql = format!(
             "WITH gone AS MATERIALIZED (SELECT u.* FROM {sent} WHERE NOT EXISTS (SELECT FROM {parent} AS p WHERE {is})) \
-             SELECT u.ord, bool_or(c.xmin <> own.xid AND w.roident <> ALL (${ours})), \
+             SELECT u.ord, bool_or(c.xmin = own.xid OR w.roident <> ALL (${ours})), \
              bool_or(c.xmin <> own.xid AND w.roident IS NULL) \
              FROM (SELECT pg_current_xact_id()::xid AS xid) AS own, gone AS u JOIN {child} AS c ON {refers} \
              CROSS JOIN LATERAL pg_xact_commit_timestamp_origin(c.xmin) AS w GROUP BY u.ord ORDER BY u.ord",

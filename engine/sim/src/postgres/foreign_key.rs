@@ -145,7 +145,7 @@ impl Server {
     }
 
     /// References to nothing with the rows that have them: of these, or of all, and those that `rows` have. Answers with the reference, the key of the
-    /// row, and 1 where it was last written by no applier and not here.
+    /// row, and 1 where it was last written by no applier, or in this transaction.
     pub(super) fn orphaned(
         &mut self,
         id: SessionId,
@@ -165,7 +165,7 @@ impl Server {
                 continue;
             };
             if heap.seen(up, &self.xacts, &snapshot, top).is_none() {
-                let local = self.xacts.is_local(version.xmin);
+                let local = self.xacts.is_local(version.xmin) || self.xacts.mine(version.xmin, top);
                 found.push(vec![Some(up), version.row[0], Some(u64::from(local))]);
             }
         }

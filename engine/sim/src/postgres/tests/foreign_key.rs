@@ -108,7 +108,7 @@ fn no_trigger_acts_on_what_an_applier_writes() {
     );
     assert_eq!(
         orphaned.rows,
-        [vec![Some(9), Some(2), Some(0)], vec![Some(1), Some(3), Some(0)]]
+        [vec![Some(9), Some(2), Some(1)], vec![Some(1), Some(3), Some(1)]]
     );
 }
 
