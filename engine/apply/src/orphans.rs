@@ -46,9 +46,10 @@ pub(crate) const MARKS_TYPES: [Type; 2] = [Type::TEXT_ARRAY, Type::TEXT_ARRAY];
 pub struct Orphaned {
     /// What is referred to.
     pub reference: Reference,
-    /// Whether one of the rows was written last by a transaction that is no applier's, or by this one: whoever wrote it before
-    /// is not known any more.
+    /// Whether one of the rows was written last by a transaction that is no applier's.
     pub local: bool,
+    /// Whether one of them was written last by this transaction: who wrote it before is not known any more.
+    pub overwritten: bool,
     /// Whether the server has forgotten who wrote one of them.
     pub forgotten: bool,
 }
@@ -73,8 +74,8 @@ impl Transaction<'_> {
         // What stands is left out first: it may be referred to by millions.
         let sql = format!(
             "WITH gone AS MATERIALIZED (SELECT u.* FROM {sent} WHERE NOT EXISTS (SELECT FROM {parent} AS p WHERE {is})) \
-             SELECT u.ord, bool_or(c.xmin = own.xid OR w.roident <> ALL (${ours})), \
-             bool_or(c.xmin <> own.xid AND w.roident IS NULL) \
+             SELECT u.ord, bool_or(c.xmin <> own.xid AND w.roident <> ALL (${ours})), \
+             bool_or(c.xmin <> own.xid AND w.roident IS NULL), bool_or(c.xmin = own.xid) \
              FROM (SELECT pg_current_xact_id()::xid AS xid) AS own, gone AS u JOIN {child} AS c ON {refers} \
              CROSS JOIN LATERAL pg_xact_commit_timestamp_origin(c.xmin) AS w GROUP BY u.ord ORDER BY u.ord",
             ours = key.columns.len() + 1,
@@ -98,6 +99,7 @@ impl Transaction<'_> {
                     reference: chunk[place(number)].clone(),
                     local: row.try_get::<_, Option<bool>>(1).map_err(doing)?.unwrap_or(false),
                     forgotten: row.try_get::<_, Option<bool>>(2).map_err(doing)?.unwrap_or(false),
+                    overwritten: row.try_get::<_, Option<bool>>(3).map_err(doing)?.unwrap_or(false),
                 });
             }
         }

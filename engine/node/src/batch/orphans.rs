@@ -133,6 +133,7 @@ impl Applier {
             }
             let found = transaction.orphaned(key, &references).await?;
             let mine = self.mine(transaction, &keys, place, &found).await?;
+            let mine = and_overwritten(mine, &found);
             looked.others += (found.len() - mine.len()) as u64;
             lost.entry(place).or_default().extend(mine);
         }
@@ -238,6 +239,17 @@ impl Applier {
         mine.extend(open.into_iter().zip(wrote).filter(|(_, wrote)| *wrote).map(|(r, _)| r));
         Ok(mine)
     }
+}
+
+/// What a batch updated whose own node had lost already what it refers to may have been written here before: then nobody
+/// else sees it.
+fn and_overwritten(mut mine: Vec<Reference>, found: &[Orphaned]) -> Vec<Reference> {
+    for orphaned in found.iter().filter(|orphaned| orphaned.overwritten) {
+        if !mine.contains(&orphaned.reference) {
+            mine.push(orphaned.reference.clone());
+        }
+    }
+    mine
 }
 
 /// The number of a row by its key's texts; `None` where its table has another key.
