@@ -48,10 +48,10 @@ rings: ## Count the tests of each ring
 	@.ci/rings
 
 sim: ## Seeded simulation (SEEDS=n FROM=s, FLAGS=… as a replay line says); exit 1 and a one-line replay on failure
-	@cargo run --quiet --release -p synapse-engine-sim --bin sim -- --seeds $(SEEDS) --from $(FROM) $(FLAGS)
+	@cargo run --quiet --profile sim -p synapse-engine-sim --bin sim -- --seeds $(SEEDS) --from $(FROM) $(FLAGS)
 
 sim-mutants: ## Show that the simulation finds faults that are put in on purpose
-	@cargo run --quiet --release -p synapse-engine-sim --features mutants --bin sim -- --mutant all
+	@cargo run --quiet --profile sim -p synapse-engine-sim --features mutants --bin sim -- --mutant all
 
 soak: ## Random kills in a cluster under load (MINUTES=60, or ROUNDS=200; SEED=s); all nodes are equal after each
 	@.ci/prerequisites demo

@@ -47,6 +47,7 @@ impl Rng {
     }
 
     /// Mostly short, sometimes a hundred times as long: what real latencies look like.
+    #[inline]
     pub(crate) const fn latency(&mut self, typical: u64) -> u64 {
         let base = self.between(1, typical.saturating_mul(2));
         match self.below(40) {

@@ -21,9 +21,11 @@ pub(crate) struct Schedule<E> {
     now: Micros,
     /// The lowest digit first.
     levels: [Level; LEVELS],
-    slots: Vec<Slot<E>>,
+    /// Where the events stand, apart from them: they do not move.
+    slots: Vec<Slot>,
+    events: Vec<Option<E>>,
     /// Slots without an event.
-    free: Vec<usize>,
+    free: Vec<u32>,
 }
 
 /// The lists of a digit.
@@ -37,16 +39,16 @@ struct Level {
 /// The first and the last slot of a list that has events.
 #[derive(Clone, Copy, Debug)]
 struct List {
-    first: usize,
-    last: usize,
+    first: u32,
+    last: u32,
 }
 
-#[derive(Debug)]
-struct Slot<E> {
+/// An event's place in its list.
+#[derive(Clone, Copy, Debug)]
+struct Slot {
     at: Micros,
-    /// What follows in its list, unless it is the last.
-    next: usize,
-    event: Option<E>,
+    /// What follows, unless it is the last.
+    next: u32,
 }
 
 impl<E> Schedule<E> {
@@ -56,6 +58,7 @@ impl<E> Schedule<E> {
             now: 0,
             levels: [Level { busy: 0, lists }; LEVELS],
             slots: Vec::new(),
+            events: Vec::new(),
             free: Vec::new(),
         }
     }
@@ -66,25 +69,17 @@ impl<E> Schedule<E> {
 
     pub(crate) fn after(&mut self, delay: Micros, event: E) {
         let at = self.now.saturating_add(delay);
-        let slot = Slot {
-            at,
-            next: 0,
-            event: Some(event),
-        };
-        let index = match self.free.pop() {
-            Some(index) => {
-                self.slots[index] = slot;
-                index
-            }
-            None => {
-                self.slots.push(slot);
-                self.slots.len() - 1
-            }
-        };
+        let index = self.free.pop().unwrap_or_else(|| {
+            self.slots.push(Slot { at, next: 0 });
+            self.events.push(None);
+            u32::try_from(self.events.len() - 1).expect("runs have an end")
+        });
+        self.slots[index as usize].at = at;
+        self.events[index as usize] = Some(event);
         self.put(at, index);
     }
 
-    fn put(&mut self, at: Micros, index: usize) {
+    fn put(&mut self, at: Micros, index: u32) {
         let differs = (at ^ self.now).checked_ilog2().unwrap_or_default() / DIGIT_BITS;
         let value = ((at >> (differs * DIGIT_BITS)) % DIGITS) as usize;
         let level = &mut self.levels[differs as usize];
@@ -93,7 +88,7 @@ impl<E> Schedule<E> {
             level.busy |= 1 << value;
             list.first = index;
         } else {
-            self.slots[list.last].next = index;
+            self.slots[list.last as usize].next = index;
         }
         list.last = index;
     }
@@ -115,7 +110,7 @@ impl<E> Schedule<E> {
         let value = level.busy.trailing_zeros() as usize;
         let list = &mut level.lists[value];
         let index = list.first;
-        let slot = &mut self.slots[index];
+        let slot = self.slots[index as usize];
         if index == list.last {
             level.busy &= !(1 << value);
         } else {
@@ -123,7 +118,7 @@ impl<E> Schedule<E> {
         }
         self.now = slot.at;
         self.free.push(index);
-        slot.event.take()
+        self.events[index as usize].take()
     }
 
     /// Time comes to the next list of this level.
@@ -132,10 +127,10 @@ impl<E> Schedule<E> {
         self.levels[level].busy &= !(1 << value);
         let List { first, last } = self.levels[level].lists[value];
         let shift = DIGIT_BITS * u32::try_from(level).expect("a handful of levels");
-        self.now = self.slots[first].at >> shift << shift;
+        self.now = self.slots[first as usize].at >> shift << shift;
         let mut index = first;
         loop {
-            let Slot { at, next, .. } = self.slots[index];
+            let Slot { at, next } = self.slots[index as usize];
             self.put(at, index);
             if index == last {
                 return;

@@ -7,8 +7,9 @@ use crate::world::World;
 pub(super) fn check(world: &World, truth: &Truth) -> Result<(), String> {
     for (txn, row) in &world.conflicts {
         let met = truth.locals.iter().any(|(other, local)| {
-            let wrote = local.writes.keys().any(|(table, key)| row_id(*table, *key) == *row)
-                || local.truncated.contains(&table_of(row.table));
+            let of = table_of(row.table);
+            let mut written = local.writes.keys().filter(|(table, _)| *table == of);
+            let wrote = written.any(|(table, key)| row_id(*table, *key) == *row) || local.truncated.contains(&of);
             wrote && truth.concurrent(*txn, *other)
         });
         if !met {
